@@ -27,11 +27,15 @@ export async function checkRejects(
     (error: unknown) => ({ error }),
   )
   if (!('error' in failure)) {
-    throw new CheckFailed(`${claim}: expected ${expected.name}, got the value ${show(failure.value)}`)
+    throw new CheckFailed(
+      `${claim}: expected ${expected.name}, got the value ${show(failure.value)}`,
+    )
   }
   const { error } = failure
   if (error instanceof Error && error.name === expected.name) return
-  throw new CheckFailed(`${claim}: expected ${expected.name}, got ${String(error)}`, { cause: error })
+  throw new CheckFailed(`${claim}: expected ${expected.name}, got ${String(error)}`, {
+    cause: error,
+  })
 }
 
 function show(value: unknown): string {

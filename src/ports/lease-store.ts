@@ -45,7 +45,10 @@ export interface LeaseStore {
   watch(name: string, wake: () => void): () => void
 
   /** Unexpired leases whose names start with `prefix`, by name, after `after`; at most `limit` (1 to 1_000). */
-  list(prefix: string, page: { readonly after?: string; readonly limit: number }): Promise<readonly LeaseInfo[]>
+  list(
+    prefix: string,
+    page: { readonly after?: string; readonly limit: number },
+  ): Promise<readonly LeaseInfo[]>
 
   /**
    * For operators: frees the name whoever holds it. The holder loses its lease and finds out by

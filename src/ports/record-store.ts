@@ -37,7 +37,10 @@ export interface RecordStore {
   due(space: string, limit: number): Promise<readonly StoredRecord[]>
 
   /** Records of a space in order of key, after `after`; at most `limit` (1 to 1_000). */
-  list(space: string, page: { readonly after?: string; readonly limit: number }): Promise<readonly StoredRecord[]>
+  list(
+    space: string,
+    page: { readonly after?: string; readonly limit: number },
+  ): Promise<readonly StoredRecord[]>
 
   /** Adds to a counter that starts at 0. @returns the sum. `by` and the sum fit 64 bits. */
   increment(space: string, key: string, by: bigint): Promise<bigint>

@@ -22,7 +22,10 @@ export interface WorkStore {
    * @returns for each whether it was stored, or dropped as a duplicate of an id seen within the dedup
    * horizon; or `full`, if the limit allows none of them.
    */
-  publish(queue: string, messages: readonly WorkMessage[]): Promise<readonly ('stored' | 'duplicate')[] | 'full'>
+  publish(
+    queue: string,
+    messages: readonly WorkMessage[],
+  ): Promise<readonly ('stored' | 'duplicate')[] | 'full'>
 
   /**
    * Leases up to `limit` ready messages. Never waits.
@@ -36,7 +39,10 @@ export interface WorkStore {
    * @returns for each `settled`, or `lost` if that delivery had expired or was settled before: another
    * consumer may have the message.
    */
-  settle(queue: string, settlements: readonly Settlement[]): Promise<readonly ('settled' | 'lost')[]>
+  settle(
+    queue: string,
+    settlements: readonly Settlement[],
+  ): Promise<readonly ('settled' | 'lost')[]>
 
   /** Moves the lease to `leaseMs` from now. @returns for each receipt whether it still held. */
   extend(queue: string, receipts: readonly string[], leaseMs: number): Promise<readonly boolean[]>
@@ -47,7 +53,10 @@ export interface WorkStore {
   stats(queue: string): Promise<QueueStats>
 
   /** Dead letters, oldest first, after `after` (a message id); at most `limit` (1 to 1_000). */
-  deadLetters(queue: string, page: { readonly after?: string; readonly limit: number }): Promise<readonly DeadLetter[]>
+  deadLetters(
+    queue: string,
+    page: { readonly after?: string; readonly limit: number },
+  ): Promise<readonly DeadLetter[]>
 
   /**
    * Puts dead letters back, ids and keys kept, attempts reset, in order of publication.

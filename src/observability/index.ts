@@ -1,0 +1,2 @@
+export type { Labels, Observer } from './observer.ts'
+export { silentObserver } from './observer.ts'

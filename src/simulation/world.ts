@@ -1,0 +1,149 @@
+/**
+ * A world is a small universe made from a seed: machines with disks and clocks, a network between
+ * them, processes that live, pause and die on them, and faults. Time is virtual: an hour passes as fast
+ * as the events in it can be run, and nothing happens that the seed did not decide.
+ *
+ * These are the types a scenario sees; `simulate` makes the world and runs it.
+ */
+import type { Runtime } from '../runtime/runtime.ts'
+
+export interface World {
+  readonly seed: number
+  /** Virtual milliseconds since the world began. */
+  nowMs(): number
+  /** The machine of this name, made on first use. */
+  machine(name: string): Machine
+  /**
+   * A client that never crashes or pauses, on a machine of its own, for the workload and the history.
+   * The run lasts until all clients have ended (or `durationMs` is over).
+   */
+  client(name: string, main: (runtime: Runtime) => Promise<void>): void
+  /** Runs after faults have been healed: `what must be true in the end`, and progress. May wait. */
+  afterHealing(name: string, verify: (runtime: Runtime) => Promise<void>): void
+  /** Checked after every event: return a sentence to fail the run. Keep it cheap. */
+  invariant(name: string, holds: () => true | string): void
+  /** Fails the run at once: the verdict class is `name`, the rest is for people. */
+  fail(name: string, message: string): void
+  /** Records that something worth reaching was reached; reported over all seeds. */
+  reached(label: string): void
+  readonly faults: FaultControl
+}
+
+export interface Machine {
+  readonly name: string
+  /**
+   * Starts a process now, and again after each restart: `main` is its program. Returning ends it in
+   * good order; throwing is a crash that is reported as a failure of the run unless `mayThrow`.
+   */
+  process(
+    name: string,
+    main: (runtime: Runtime) => Promise<void>,
+    options?: ProcessOptions,
+  ): Process
+  /** Power cut: all processes die, unsynced writes may be lost or torn, the boot id changes at restart. */
+  crash(): void
+  /** Power back: every process that was alive starts again. */
+  restart(): void
+}
+
+export interface ProcessOptions {
+  /** Do random faults leave it alone? Default `false`. */
+  readonly protected?: boolean
+  readonly mayThrow?: boolean
+}
+
+export interface Process {
+  readonly name: string
+  readonly alive: boolean
+  /** SIGKILL: timers, sockets and pending calls freeze for ever; the machine's page cache survives. */
+  kill(): void
+  /** A new incarnation of the same program. Does nothing while it lives. */
+  restart(): void
+  /** SIGSTOP for that long: the process does nothing while its clocks run on. */
+  pause(durationMs: number): void
+}
+
+/** Faults by hand, for scenarios that need one at the worst moment. */
+export interface FaultControl {
+  /** Cuts traffic between two machines, one-way if asked, until healed. */
+  partition(source: string, target: string, options?: { readonly oneWay?: boolean }): void
+  heal(): void
+  /** Share of datagrams lost and of hints lost, 0 to 1. */
+  loss(share: number): void
+  /** Moves a machine's wall clock. */
+  stepWallClock(machine: string, byMs: number): void
+}
+
+/** The kinds of random fault. A plan draws from these; each seed switches some off entirely. */
+export type FaultKind =
+  | 'kill'
+  | 'machine-crash'
+  | 'pause'
+  | 'partition'
+  | 'one-way-partition'
+  | 'stream-break'
+  | 'datagram-loss'
+  | 'hint-loss'
+  | 'slow-network'
+  | 'slow-disk'
+  | 'wall-clock-step'
+  | 'wall-clock-drift'
+
+/** One planned fault: data, so that it can be shrunk, saved and drawn. */
+export interface Fault {
+  readonly id: string
+  readonly kind: FaultKind
+  /** Virtual time at which it strikes. */
+  readonly atMs: number
+  readonly durationMs: number
+  /** What it strikes: names of machines or processes, resolved when it strikes. */
+  readonly target: string
+  readonly amount?: number
+}
+
+export interface SimulateOptions {
+  /** Seeds `firstSeed … firstSeed + seeds - 1`. Default 1 seed. */
+  readonly seeds?: number
+  readonly firstSeed?: number
+  /** `none` for plain tests in virtual time. Default `none`. */
+  readonly faults?: 'all' | 'none' | readonly FaultKind[]
+  /** How long faults may strike before the world is healed. Default 60_000 virtual ms. */
+  readonly durationMs?: number
+  /** Faults per run, at most. Default 20. */
+  readonly faultsMax?: number
+  /** A run that has not ended this long after healing made no progress: it fails. Default 600_000. */
+  readonly livenessMs?: number
+  /** Runs every failing seed, and one in `twiceEvery` passing ones, twice, and compares the traces. */
+  readonly twiceEvery?: number
+  /** Stop after this many failing seeds. Default 1. */
+  readonly failuresMax?: number
+  /** Replays exactly these faults instead of drawing them. */
+  readonly plan?: readonly Fault[]
+}
+
+export interface SimulationReport {
+  readonly seeds: number
+  /** Seeds that did something: a fault struck after work began, and the liveness phase finished. */
+  readonly seedsThatCount: number
+  readonly events: number
+  readonly virtualMs: number
+  readonly failures: readonly SimulationFailure[]
+  /** How many seeds reached each label. */
+  readonly reached: Readonly<Record<string, number>>
+  /** How often each kind of fault struck. */
+  readonly struck: Readonly<Partial<Record<FaultKind, number>>>
+  /** Hash over all traces: equal on every machine for the same code and options. */
+  readonly traceHash: string
+}
+
+export interface SimulationFailure {
+  readonly seed: number
+  /** The invariant, judge or client that failed; `nondeterminism` if two runs of the seed differ. */
+  readonly name: string
+  readonly message: string
+  readonly error?: unknown
+  readonly faults: readonly Fault[]
+  /** The last lines of the trace. */
+  readonly trace: readonly string[]
+  readonly atMs: number
+}
