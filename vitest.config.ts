@@ -1,5 +1,5 @@
 import { fileURLToPath } from 'node:url'
-import { defineConfig } from 'vitest/config'
+import { defineConfig, type ViteUserConfig } from 'vitest/config'
 
 const source = (path: string): string => fileURLToPath(new URL(`./src/${path}`, import.meta.url))
 
@@ -8,7 +8,7 @@ const source = (path: string): string => fileURLToPath(new URL(`./src/${path}`, 
  * real processes (`npm run test:live`). The build runs first, because a worker thread on Node 20
  * loads JavaScript only.
  */
-export default defineConfig({
+const config: ViteUserConfig = defineConfig({
   resolve: {
     alias: [
       { find: /^holdfast$/, replacement: source('index.ts') },
@@ -41,3 +41,5 @@ export default defineConfig({
     ],
   },
 })
+
+export default config

@@ -1,0 +1,37 @@
+/**
+ * Builds `dist`. With `--if-stale` only when a source is newer than the last build.
+ */
+import { execFileSync } from 'node:child_process'
+import { existsSync, mkdirSync, readdirSync, statSync, writeFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+
+const root = dirname(dirname(fileURLToPath(import.meta.url)))
+const stamp = join(root, 'dist', '.built')
+
+function newest(folder) {
+  return readdirSync(folder, { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile())
+    .reduce(
+      (latest, entry) => Math.max(latest, statSync(join(entry.parentPath, entry.name)).mtimeMs),
+      0,
+    )
+}
+
+function stale() {
+  if (!existsSync(stamp)) return true
+  const inputs = ['package.json', 'tsdown.config.ts'].map(
+    (file) => statSync(join(root, file)).mtimeMs,
+  )
+  const folders = ['src', 'examples']
+    .map((name) => join(root, name))
+    .filter((path) => existsSync(path))
+  return Math.max(...inputs, ...folders.map(newest)) > statSync(stamp).mtimeMs
+}
+
+if (!process.argv.includes('--if-stale') || stale()) {
+  const tsdown = join(root, 'node_modules', 'tsdown', 'dist', 'run.mjs')
+  execFileSync(process.execPath, [tsdown, '--no-clean'], { cwd: root, stdio: 'inherit' })
+  mkdirSync(dirname(stamp), { recursive: true })
+  writeFileSync(stamp, '')
+}
