@@ -1,0 +1,105 @@
+/**
+ * The messages a consumer has in its hands right now, and the one heartbeat that keeps all their
+ * leases alive. A message leaves the hands when it is finished, or is dropped when its lease may have
+ * gone to somebody else: then its signal aborts and nothing more is said about it.
+ */
+import { LeaseLostError, outcomeOf } from '../errors.ts'
+import type { Observer } from '../observability/index.ts'
+import { leaseDriftMargin } from '../ports/lease-store.ts'
+import type { Delivery, WorkStore } from '../ports/work-store.ts'
+import { type Runtime, sleep } from '../runtime/index.ts'
+
+export interface InHand {
+  readonly delivery: Delivery
+  readonly abort: AbortController
+  readonly sinceMs: number
+  /** Local monotonic time until which the message is surely ours. */
+  validUntilMs: number
+  /** Finished or dropped: nothing more may be said with its receipt. */
+  over: boolean
+}
+
+export interface Hands {
+  size(): number
+  items(): readonly InHand[]
+  take(delivery: Delivery): InHand
+  /** The handler has ended; the hand is free. */
+  free(item: InHand): void
+  /** The message is not ours any more. */
+  drop(item: InHand, why: Error): void
+}
+
+export interface HandsContext {
+  readonly runtime: Runtime
+  readonly work: WorkStore
+  readonly observer: Observer
+  readonly queue: string
+}
+
+export function hands(context: HandsContext, leaseMs: number, holdMaxMs: number): Hands {
+  const { runtime, work, observer, queue } = context
+  const held = new Map<string, InHand>()
+
+  function drop(item: InHand, why: Error): void {
+    if (item.over) return
+    item.over = true
+    observer.event('deliveryLost', { queue, id: item.delivery.message.id, why: why.message })
+    item.abort.abort(why)
+  }
+
+  let beating = false
+  function beat(): void {
+    if (beating) return
+    beating = true
+    runtime.tasks.spawn(`heartbeat of queue ${queue}`, async () => {
+      while (held.size > 0) {
+        await sleep(runtime.timers, leaseMs / 3, { background: true })
+        await extend()
+      }
+      beating = false
+    })
+  }
+
+  async function extend(): Promise<void> {
+    const startMs = runtime.clock.monotonicMs()
+    for (const item of held.values()) {
+      if (startMs - item.sinceMs > holdMaxMs)
+        drop(item, lost(item, `after ${holdMaxMs} ms in hand`))
+    }
+    const alive = [...held.values()].filter((item) => !item.over)
+    if (alive.length === 0) return
+    const receipts = alive.map((item) => item.delivery.receipt)
+    const answers = await work.extend(queue, receipts, leaseMs).catch((error: unknown) => {
+      observer.event('heartbeatFailed', { queue, error: String(error), outcome: outcomeOf(error) })
+      return undefined
+    })
+    const nowMs = runtime.clock.monotonicMs()
+    alive.forEach((item, index) => {
+      // Counted from before the request left, so it never promises too much.
+      if (answers?.[index] === true) item.validUntilMs = startMs + leaseMs * (1 - leaseDriftMargin)
+      const refused = answers?.[index] === false
+      if (refused || nowMs >= item.validUntilMs) drop(item, lost(item, 'its lease ran out'))
+    })
+  }
+
+  return {
+    size: () => held.size,
+    items: () => [...held.values()],
+    drop,
+    take(delivery) {
+      const sinceMs = runtime.clock.monotonicMs()
+      const { validUntilMs } = delivery
+      const item = { delivery, abort: new AbortController(), sinceMs, validUntilMs, over: false }
+      held.set(delivery.receipt, item)
+      beat()
+      return item
+    },
+    free(item) {
+      held.delete(item.delivery.receipt)
+    },
+  }
+}
+
+function lost(item: InHand, why: string): LeaseLostError {
+  return new LeaseLostError(`message ${item.delivery.message.id} is no longer ours: ${why}`)
+}

@@ -1,0 +1,5 @@
+export type { ConsumeOptions, Consumer, Handle } from './consumer.ts'
+export type { DeliveryContext } from './delivery.ts'
+export { RejectMessageError } from './delivery.ts'
+export type { Queue, QueueEnvironment, QueueOptions, SendOptions, Sent } from './queue.ts'
+export { queue } from './queue.ts'
