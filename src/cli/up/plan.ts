@@ -1,0 +1,65 @@
+/**
+ * A plan says what `holdfast up` keeps alive: services, how many instances of each, and how to start
+ * one. It is plain data exported as `plan` by a JavaScript module.
+ */
+import { InvalidArgumentError } from '../../errors.ts'
+import { requireInteger, requireText } from '../../ports/arguments.ts'
+
+export interface Plan {
+  /** What the whole is called, for people. */
+  readonly name: string
+  /** Started in this order, stopped in the reverse order: name what others need first. */
+  readonly services: readonly ServicePlan[]
+  /**
+   * The service whose instances answer HTTP. Requests that `holdfast up` does not answer itself are
+   * passed to one of them. An instance tells its HTTP address when it reports ready.
+   */
+  readonly front: string
+}
+
+export interface ServicePlan {
+  /** Lower-case letters, digits and dashes; instances are called `name-1`, `name-2`, … */
+  readonly name: string
+  /** The JavaScript file that runs one instance; it calls `serviceProcess` from `holdfast/cli`. */
+  readonly entry: string
+  /** 1 to 100. */
+  readonly instances: number
+}
+
+/** Checks a plan and applies `--instances order=3,inventory=1`. @throws {InvalidArgumentError} */
+export function checkedPlan(plan: Plan, instances: string | undefined): Plan {
+  requireText('plan name', plan.name, 100)
+  const wanted = parseInstances(instances)
+  const names = new Set(plan.services.map(({ name }) => name))
+  for (const name of [...wanted.keys(), plan.front]) {
+    if (names.has(name)) continue
+    throw new InvalidArgumentError(
+      `service "${name}" is not in the plan; it has ${[...names].join(', ')}`,
+    )
+  }
+  const services = plan.services.map((service) => {
+    if (!/^[a-z][a-z0-9-]{0,39}$/.test(service.name)) {
+      throw new InvalidArgumentError(
+        `service name "${service.name}" is not valid; expected lower-case letters, digits and dashes`,
+      )
+    }
+    const count = wanted.get(service.name) ?? service.instances
+    requireInteger(`instances of ${service.name}`, count, 1, 100)
+    return { ...service, instances: count }
+  })
+  return { ...plan, services }
+}
+
+function parseInstances(text: string | undefined): Map<string, number> {
+  const wanted = new Map<string, number>()
+  for (const part of (text ?? '').split(',').filter((piece) => piece !== '')) {
+    const [, name, count] = /^([a-z0-9-]+)=(\d+)$/.exec(part) ?? []
+    if (name === undefined || count === undefined) {
+      throw new InvalidArgumentError(
+        `--instances has "${part}"; expected service=number,service=number`,
+      )
+    }
+    wanted.set(name, Number(count))
+  }
+  return wanted
+}

@@ -1,0 +1,94 @@
+/**
+ * The supervisor keeps every instance of a plan alive and knows how each is doing.
+ */
+import { join } from 'node:path'
+import { type Instance, type InstanceStatus, supervisedInstance } from './instance.ts'
+import type { Sections } from './messages.ts'
+import type { Plan } from './plan.ts'
+
+export interface Supervisor {
+  statuses(): readonly InstanceStatus[]
+  find(instance: string): Instance | undefined
+  /** Has every instance of every service reported ready? */
+  allReady(): boolean
+  /** Resolves when all are ready for the first time; rejects if that takes longer than `timeoutMs`. */
+  whenReady(timeoutMs: number): Promise<void>
+  /** Snapshots of every instance that answers within `timeoutMs`, by instance. */
+  snapshots(timeoutMs: number): Promise<Readonly<Record<string, Sections>>>
+  subscribe(changed: () => void): () => void
+  /** Stops services in reverse order, the instances of one together. */
+  stop(drainMs: number): Promise<void>
+}
+
+export interface SupervisorOptions {
+  readonly plan: Plan
+  readonly dataFolder: string
+  /** The folder that entries of the plan are relative to. */
+  readonly baseFolder: string
+  log(line: string): void
+}
+
+export function supervisor({ plan, dataFolder, baseFolder, log }: SupervisorOptions): Supervisor {
+  const listeners = new Set<() => void>()
+  const changed = (): void => {
+    for (const listener of [...listeners]) listener()
+  }
+  const groups = plan.services.map(({ name: service, entry, instances }) =>
+    Array.from({ length: instances }, (_, index) =>
+      supervisedInstance({
+        service,
+        name: `${service}-${index + 1}`,
+        entry: join(baseFolder, entry),
+        dataFolder,
+        log,
+        changed,
+      }),
+    ),
+  )
+  const all = groups.flat()
+  for (const instance of all) instance.start()
+
+  const statuses = (): InstanceStatus[] => all.map((instance) => instance.status())
+  const allReady = (): boolean => statuses().every(({ state }) => state === 'ready')
+  const subscribe = (listener: () => void): (() => void) => {
+    listeners.add(listener)
+    return () => listeners.delete(listener)
+  }
+
+  return {
+    statuses,
+    allReady,
+    subscribe,
+    find: (name) => all.find((instance) => instance.status().instance === name),
+    whenReady: (timeoutMs) =>
+      new Promise((resolve, reject) => {
+        const late = setTimeout(() => {
+          unsubscribe()
+          const missing = statuses().filter(({ state }) => state !== 'ready')
+          const names = missing.map(({ instance, state }) => `${instance} (${state})`).join(', ')
+          reject(new Error(`not ready after ${timeoutMs} ms: ${names}`))
+        }, timeoutMs)
+        const look = (): void => {
+          if (!allReady()) return
+          clearTimeout(late)
+          unsubscribe()
+          resolve()
+        }
+        const unsubscribe = subscribe(look)
+        look()
+      }),
+    async snapshots(timeoutMs) {
+      const answers = all.map(async (instance) => {
+        const sections = await instance.snapshots(timeoutMs)
+        return [instance.status().instance, sections] as const
+      })
+      return Object.fromEntries(await Promise.all(answers))
+    },
+    async stop(drainMs) {
+      // Whoever takes requests leaves first, so that nobody asks a service that is already gone.
+      for (const group of [...groups].reverse()) {
+        await Promise.all(group.map((instance) => instance.stop(drainMs)))
+      }
+    },
+  }
+}
