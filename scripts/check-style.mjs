@@ -7,7 +7,10 @@ import ts from 'typescript'
 import { finish, isTest, parse, read, sourceFiles } from './sources.mjs'
 
 const linesMax = 400
+/** A function's own lines: those of functions inside it count for themselves. */
 const functionLinesMax = 70
+/** A factory of closures, all lines: past this it holds more than one idea. */
+const factoryLinesMax = 200
 const medianMax = 150
 
 const machine =
@@ -26,6 +29,8 @@ const everywhere = [
   [/\b(TODO|FIXME|XXX|HACK)\b/, 'the work itself, or an issue'],
   [/\.(only)\(/, 'a run of the whole suite'],
 ]
+
+const isFunction = (node) => ts.isFunctionLike(node) && node.body !== undefined
 
 const isComment = (line) => /^\s*(\/\/|\*|\/\*)/.test(line)
 
@@ -52,14 +57,24 @@ function sizeProblems(path) {
   if (lines > linesMax) problems.push(`${path}: ${lines} lines; split by idea, at most ${linesMax}`)
   const file = parse(path)
   const lineAt = (position) => file.getLineAndCharacterOfPosition(position).line + 1
+  const linesOf = (node) => lineAt(node.end) - lineAt(node.getStart()) + 1
+  const nestedLines = (node) => {
+    let lines = 0
+    ts.forEachChild(node, (child) => {
+      lines += isFunction(child) && linesOf(child) > 1 ? linesOf(child) : nestedLines(child)
+    })
+    return lines
+  }
   const visit = (node) => {
-    if (ts.isFunctionLike(node) && node.body !== undefined && !isTest(path)) {
-      const [start, end] = [lineAt(node.getStart()), lineAt(node.end)]
-      const length = end - start + 1
-      if (length > functionLinesMax) {
-        problems.push(
-          `${path}:${start}: a function of ${length} lines; at most ${functionLinesMax}`,
-        )
+    if (isFunction(node) && !isTest(path)) {
+      const whole = linesOf(node)
+      const own = whole - nestedLines(node)
+      const where = `${path}:${lineAt(node.getStart())}`
+      if (own > functionLinesMax) {
+        problems.push(`${where}: ${own} own lines; at most ${functionLinesMax} in a function`)
+      }
+      if (whole > factoryLinesMax) {
+        problems.push(`${where}: ${whole} lines; split by idea, at most ${factoryLinesMax}`)
       }
     }
     ts.forEachChild(node, visit)

@@ -86,7 +86,10 @@ export function supervisedInstance(options: InstanceOptions): Instance {
     child = undefined
     httpAddress = undefined
     lastExit = how
-    if (state === 'stopping') return become('stopped')
+    if (state === 'stopping') {
+      become('stopped')
+      return
+    }
     const now = Date.now()
     const rest = rests.died({ atMs: now, livedMs: now - startedAtMs, onPurpose })
     log(`${name} died (${how})${rest.quarantined ? ' again and again: quarantined' : ''}`)
@@ -100,7 +103,10 @@ export function supervisedInstance(options: InstanceOptions): Instance {
   async function stop(drainMs: number): Promise<void> {
     clearTimeout(restTimer)
     const leaving = child
-    if (leaving === undefined) return become('stopped')
+    if (leaving === undefined) {
+      become('stopped')
+      return
+    }
     become('stopping')
     leaving.kill('SIGTERM')
     // A paused process cannot drain: SIGCONT lets it hear the SIGTERM.
