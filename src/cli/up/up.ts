@@ -1,0 +1,89 @@
+/**
+ * `holdfast up PLAN`: brings a whole system up on this machine, keeps it up, and takes it down in good
+ * order.
+ */
+import { mkdirSync, mkdtempSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { dirname, join, resolve } from 'node:path'
+import { pathToFileURL } from 'node:url'
+import { parseArgs } from 'node:util'
+import { ConfigurationError, InvalidArgumentError } from '../../errors.ts'
+import { requireInteger } from '../../ports/arguments.ts'
+import { type Front, openFront } from './front.ts'
+import { checkedPlan, type Plan } from './plan.ts'
+import { supervisor } from './supervisor.ts'
+
+export const upUsage = `holdfast up PLAN [--port 8080] [--host 127.0.0.1] [--data DIR] [--instances order=2,inventory=2]
+
+  PLAN         a JavaScript module that exports "plan"
+  --port       public port; 0 takes any free one (default 8080)
+  --host       address to listen on (default 127.0.0.1: this machine only)
+  --data       where the system keeps its files (default: a fresh folder)
+  --instances  how many instances of a service to run`
+
+/** Longest time for all instances to become ready, and for one to drain. */
+const readyMaxMs = 60_000
+const drainMaxMs = 20_000
+
+export async function up(rest: readonly string[]): Promise<void> {
+  const { values, positionals } = parseArgs({
+    args: [...rest],
+    allowPositionals: true,
+    options: {
+      port: { type: 'string', default: '8080' },
+      host: { type: 'string', default: '127.0.0.1' },
+      data: { type: 'string' },
+      instances: { type: 'string' },
+    },
+  })
+  const [file] = positionals
+  if (file === undefined) throw new InvalidArgumentError(`no plan was named\n\n${upUsage}`)
+  const port = Number(values.port)
+  requireInteger('--port', port, 0, 65_535)
+
+  const path = resolve(file)
+  const plan = checkedPlan(await loadPlan(path), values.instances)
+  const dataFolder = dataFolderOf(values.data)
+  const log = (line: string): void => void process.stdout.write(`${line}\n`)
+  log(`${plan.name}: data in ${dataFolder}`)
+  const running = supervisor({ plan, dataFolder, baseFolder: dirname(path), log })
+
+  let front: Front | undefined
+  let leaving: Promise<void> | undefined
+  const leave = (code: number): Promise<void> => {
+    leaving ??= (async () => {
+      log('stopping: draining every service')
+      const hammer = setTimeout(() => process.exit(1), drainMaxMs * (plan.services.length + 1))
+      hammer.unref()
+      await running.stop(drainMaxMs)
+      await front?.close()
+      process.exit(code)
+    })()
+    return leaving
+  }
+  for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => void leave(0))
+
+  try {
+    front = await openFront(running, plan, { host: values.host, port })
+    await running.whenReady(readyMaxMs)
+    if (leaving === undefined) log(`${plan.name} is ready: http://${front.address}/`)
+  } catch (error) {
+    log(String(error))
+    await leave(1)
+  }
+}
+
+async function loadPlan(path: string): Promise<Plan> {
+  const loaded: unknown = await import(pathToFileURL(path).href).catch((cause: unknown) => {
+    throw new ConfigurationError(`cannot load the plan ${path}: ${String(cause)}`, { cause })
+  })
+  if (typeof loaded === 'object' && loaded !== null && 'plan' in loaded) return loaded.plan as Plan
+  throw new ConfigurationError(`${path} does not export "plan"`)
+}
+
+function dataFolderOf(asked: string | undefined): string {
+  if (asked === undefined) return mkdtempSync(join(tmpdir(), 'holdfast-'))
+  const folder = resolve(asked)
+  mkdirSync(folder, { recursive: true })
+  return folder
+}
