@@ -19,6 +19,7 @@ export interface LeaseStore {
    * first one got (its expiry not moved), so an unknown outcome is settled by asking again.
    *
    * @returns the lease, or `undefined` while the name is someone else's: a refusal is an answer.
+   * @throws {LimitExceededError} the line of this name is as long as the store allows.
    */
   acquire(request: LeaseRequest): Promise<Lease | undefined>
 
@@ -40,9 +41,11 @@ export interface LeaseStore {
   /**
    * Calls `wake` when the name may have become free or the line may have moved: a hint that can be
    * lost, late or spurious. Poll behind it.
+   * @param attemptId whose place in line is kept. A store that keeps the line may then wake only
+   * when it is this attempt's turn, so that a release does not wake everybody.
    * @returns stops watching.
    */
-  watch(name: string, wake: () => void): () => void
+  watch(name: string, wake: () => void, attemptId?: string): () => void
 
   /** Unexpired leases whose names start with `prefix`, by name, after `after`; at most `limit` (1 to 1_000). */
   list(

@@ -1,0 +1,6 @@
+export {
+  type EmbeddedDurability,
+  type EmbeddedOptions,
+  type EmbeddedStores,
+  embedded,
+} from './embedded.ts'

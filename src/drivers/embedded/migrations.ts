@@ -1,0 +1,9 @@
+/**
+ * The tables of the embedded file, as scripts in the order in which they came. The number of scripts
+ * applied is the format version of everything stored in the file; a process with fewer scripts refuses
+ * to open it. Never edit a released script: append.
+ */
+import { leaseTables } from './lease-statements.ts'
+import { registryTables } from './registry-statements.ts'
+
+export const embeddedMigrations: readonly string[] = [`${leaseTables}${registryTables}`]
