@@ -42,7 +42,7 @@ const step = (state: number): string => `+ (NEW.state = ${state}) - (OLD.state =
 const unblockNext = `
     UPDATE holdfast_work_message SET state = ${queued}
     WHERE seq = (
-      SELECT min(seq) FROM holdfast_work_message INDEXED BY holdfast_work_message_by_key
+      SELECT min(seq) FROM holdfast_work_message
       WHERE queue = OLD.queue AND key = OLD.key AND state <> ${dead} AND state = ${blocked});`
 
 export const workTables: string = `
@@ -165,6 +165,7 @@ export const workTables: string = `
     UPDATE holdfast_work_lane SET
       queued = queued - (OLD.state = ${queued}),
       leased = leased - (OLD.state = ${leased}),
+      blocked = blocked - (OLD.state = ${blocked}),
       dead = dead - (OLD.state = ${dead}),
       delayed = delayed - (OLD.state = ${queued} AND OLD.delayed = 1)
     WHERE id = OLD.lane;
