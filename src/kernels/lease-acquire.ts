@@ -53,6 +53,8 @@ export async function acquireLease(context: AcquireContext): Promise<Lease | und
         // It ran out on the way to us: hand it back, and go on as somebody new.
         abandon(context, attempt)
         attempt = newAttempt(runtime)
+        place?.leave(true)
+        place = undefined
       }
       if (answer.kind === 'failed' && !isTransient(answer.error)) throw answer.error
       const leftMs = patienceMs(context, attempt, endMs)
@@ -65,7 +67,7 @@ export async function acquireLease(context: AcquireContext): Promise<Lease | und
         await sleep(runtime.timers, Math.min(retryMs(runtime, failures), leftMs), { signal })
       } else {
         failures = 0
-        place ??= joinLine(runtime, store, name)
+        place ??= joinLine(runtime, store, name, attempt.id)
         const spreadMs = pollMs * (0.5 + 0.5 * runtime.random.fraction('lease-poll'))
         await place.turn(Math.min(spreadMs, leftMs), signal)
       }

@@ -129,12 +129,18 @@ export function keepLease(context: KeepContext): HeldLease {
     if (released !== undefined) return released
     const wasHeld = heldNow()
     end(new ClosedError(`the lease of "${name}" was released`))
-    released = releaseAtStore(context, current).then((inTime) => {
-      observer.event('leaseReleased', { name, token: String(token), holder, inTime })
-      // Taken away (evicted, or lost in a failover) without our noticing before the end of the work.
-      if (wasHeld && !inTime) observer.count('leasesLost')
-      return inTime
-    })
+    released = releaseAtStore(context, current).then(
+      (inTime) => {
+        observer.event('leaseReleased', { name, token: String(token), holder, inTime })
+        // Taken away (evicted, or lost in a failover) and not noticed before the end of the work.
+        if (wasHeld && !inTime) observer.count('leasesLost')
+        return inTime
+      },
+      (error: unknown) => {
+        observer.event('leaseReleaseFailed', { name, token: String(token), error: String(error) })
+        throw error
+      },
+    )
     return released
   }
 
@@ -157,9 +163,7 @@ export function keepLease(context: KeepContext): HeldLease {
     },
     release,
     async [Symbol.asyncDispose]() {
-      await release().catch((error: unknown) => {
-        observer.event('leaseReleaseFailed', { name, token: String(token), error: String(error) })
-      })
+      await release().catch(() => false)
     },
   }
 }

@@ -1,7 +1,8 @@
 /**
- * Everybody in this process who waits for the same name stands in one line, with one watch on the store.
- * When the name may be free only the first is told: if a thousand wait, one asks, not a thousand. The
- * rest keep polling slowly, which also covers hints that get lost.
+ * Standing in line without a stampede: if a thousand wait for a name and it becomes free, one should ask,
+ * not a thousand. A store that keeps the line itself (`fairness: 'fifo'`) knows who is first and wakes
+ * only that one. For any other store the waiters of one process form a line here, with one watch, and
+ * only its first is told. Everybody else keeps polling slowly, which also covers hints that get lost.
  *
  * The line is about asking, not about fairness: who gets the name is the store's decision.
  */
@@ -26,7 +27,7 @@ interface Waiter {
 
 interface Line {
   readonly waiters: Set<Waiter>
-  unwatch: () => void
+  readonly stop: () => void
 }
 
 interface Hall {
@@ -38,14 +39,22 @@ interface Hall {
 const halls = new WeakMap<Runtime, Hall>()
 
 /** @throws {LimitExceededError} more than `waitersMax` wait already. */
-export function joinLine(runtime: Runtime, store: LeaseStore, name: string): Place {
+export function joinLine(
+  runtime: Runtime,
+  store: LeaseStore,
+  name: string,
+  attemptId: string,
+): Place {
   const hall = hallOf(runtime)
   if (hall.waiting >= waitersMax) {
     throw new LimitExceededError(`${waitersMax} calls of this process already wait for leases`)
   }
-  const lines = linesOf(hall, store)
-  const line = lines.get(name) ?? openLine(lines, store, name)
+  // Told already: the name may have become free between the refusal and the watch.
   const waiter: Waiter = { told: true, wake: undefined }
+  const line =
+    store.capabilities.fairness === 'fifo'
+      ? ownLine(store, name, attemptId, waiter)
+      : sharedLine(linesOf(hall, store), store, name)
   line.waiters.add(waiter)
   hall.waiting += 1
 
@@ -71,10 +80,8 @@ export function joinLine(runtime: Runtime, store: LeaseStore, name: string): Pla
     leave(emptyHanded) {
       if (!line.waiters.delete(waiter)) return
       hall.waiting -= 1
-      if (line.waiters.size === 0) {
-        lines.delete(name)
-        line.unwatch()
-      } else if (emptyHanded) tellFirst(line)
+      if (line.waiters.size === 0) line.stop()
+      else if (emptyHanded) tellFirst(line)
     },
   }
 }
@@ -84,19 +91,32 @@ export function waitersNow(runtime: Runtime): number {
   return halls.get(runtime)?.waiting ?? 0
 }
 
-function openLine(lines: Map<string, Line>, store: LeaseStore, name: string): Line {
-  const line: Line = { waiters: new Set(), unwatch: () => {} }
-  line.unwatch = store.watch(name, () => tellFirst(line))
+function ownLine(store: LeaseStore, name: string, attemptId: string, waiter: Waiter): Line {
+  return { waiters: new Set(), stop: store.watch(name, () => tell(waiter), attemptId) }
+}
+
+function sharedLine(lines: Map<string, Line>, store: LeaseStore, name: string): Line {
+  const existing = lines.get(name)
+  if (existing !== undefined) return existing
+  const waiters = new Set<Waiter>()
+  const unwatch = store.watch(name, () => tellFirst(line))
+  const stop = (): void => {
+    lines.delete(name)
+    unwatch()
+  }
+  const line: Line = { waiters, stop }
   lines.set(name, line)
   return line
 }
 
 function tellFirst(line: Line): void {
-  for (const first of line.waiters) {
-    first.told = true
-    first.wake?.()
-    return
-  }
+  const [first] = line.waiters
+  if (first !== undefined) tell(first)
+}
+
+function tell(waiter: Waiter): void {
+  waiter.told = true
+  waiter.wake?.()
 }
 
 function hallOf(runtime: Runtime): Hall {

@@ -1,0 +1,5 @@
+export { acceptFence, fenceTable } from './fence.ts'
+export type { Lock, LockOptions } from './lock.ts'
+export { evictLock, listLocks, lock, withLock } from './lock.ts'
+export type { LockSet } from './lock-all.ts'
+export { lockAll } from './lock-all.ts'
