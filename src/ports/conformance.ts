@@ -20,6 +20,11 @@ export interface ConformanceBench<Store> {
   readonly runtime: Runtime
   /** A second client of the same store, as another process would have. */
   another(): Promise<Store>
+  /**
+   * A client that can die without a goodbye: from `die` on nothing of it happens any more. Absent where
+   * the bench cannot kill; a case that needs one then shows nothing.
+   */
+  mortal?(): Promise<{ readonly store: Store; die(): void }>
   /** Lets time pass: virtual in the simulator, real against a live engine. */
   passMs(durationMs: number): Promise<void>
   /** A name that no other case uses. */
