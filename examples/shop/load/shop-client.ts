@@ -1,0 +1,75 @@
+/**
+ * A patient client of the shop: it repeats a request under the same key while the answer is "not now" or
+ * "unknown", because the key makes that safe.
+ */
+export interface OrderStatus {
+  readonly orderId: string
+  readonly status: 'pending' | 'confirmed' | 'rejected'
+  readonly reason?: string
+}
+
+export interface Invariants {
+  readonly ok: boolean
+  readonly checks: readonly {
+    readonly name: string
+    readonly ok: boolean
+    readonly detail: string
+  }[]
+}
+
+export interface ShopClient {
+  /** @returns the order's id, or `undefined` if it was turned down or time ran out. */
+  place(
+    order: unknown,
+    key: string,
+    endBy: number,
+    retried: () => void,
+  ): Promise<string | undefined>
+  untilEnded(orderId: string, endBy: number): Promise<OrderStatus | undefined>
+  invariants(endBy: number): Promise<Invariants | undefined>
+}
+
+const pauseMs = 200
+
+export function shopClient(url: string): ShopClient {
+  const pause = (): Promise<void> =>
+    new Promise((resolve) => setTimeout(resolve, pauseMs * (0.5 + Math.random())))
+
+  async function ask(path: string, init?: RequestInit): Promise<Response | undefined> {
+    const signal = AbortSignal.timeout(20_000)
+    return fetch(new URL(path, url), { ...init, signal }).catch(() => undefined)
+  }
+
+  return {
+    async place(order, key, endBy, retried) {
+      while (performance.now() < endBy) {
+        const headers = { 'content-type': 'application/json', 'idempotency-key': key }
+        const init = { method: 'POST', headers, body: JSON.stringify(order) }
+        const response = await ask('/api/orders', init)
+        const body = await response?.json().catch(() => undefined)
+        if (response?.status === 202 && body !== undefined) return body.orderId
+        if (response !== undefined && [400, 404, 422].includes(response.status)) return undefined
+        retried()
+        await pause()
+      }
+      return undefined
+    },
+    async untilEnded(orderId, endBy) {
+      while (performance.now() < endBy) {
+        const response = await ask(`/api/orders/${orderId}`)
+        const body = await response?.json().catch(() => undefined)
+        if (response?.status === 200 && body !== undefined && body.status !== 'pending') return body
+        await pause()
+      }
+      return undefined
+    },
+    async invariants(endBy) {
+      while (performance.now() < endBy) {
+        const response = await ask('/api/invariants')
+        if (response?.status === 200) return response.json()
+        await pause()
+      }
+      return undefined
+    },
+  }
+}
