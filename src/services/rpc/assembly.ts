@@ -16,6 +16,8 @@ export interface Assembly {
   drop(id: number): void
   /** Is a message with this id begun? */
   has(id: number): boolean
+  /** Messages begun and not complete. */
+  readonly size: number
 }
 
 export interface Message {
@@ -76,5 +78,8 @@ export function assembly(messageBytesMax: number): Assembly {
       parts.delete(id)
     },
     has: (id) => parts.has(id),
+    get size() {
+      return parts.size
+    },
   }
 }

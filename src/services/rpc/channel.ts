@@ -11,8 +11,8 @@ import {
   LimitExceededError,
   OutcomeUnknownError,
 } from '../../errors.ts'
+import type { Timer } from '../../runtime/clock.ts'
 import type { Runtime } from '../../runtime/runtime.ts'
-import { sleep } from '../../runtime/sleep.ts'
 import type { Endpoint } from '../endpoint.ts'
 import { type ClientSession, type ClientSessionOptions, clientSession } from './client-session.ts'
 import { deadlines } from './deadlines.ts'
@@ -26,7 +26,11 @@ export interface Channel {
   /** Calls that wait or are under way. */
   readonly active: number
   /** One attempt. Settles by `deadlineMs` (monotonic), whatever happens. */
-  request(parts: RequestParts, deadlineMs: number, signal?: AbortSignal): Promise<Uint8Array>
+  request(
+    parts: RequestParts,
+    deadlineMs: number,
+    signals: readonly AbortSignal[],
+  ): Promise<Uint8Array>
   /** No new calls; the connection ends with the last call under way. */
   leave(): void
   close(): void
@@ -35,7 +39,7 @@ export interface Channel {
 export interface ChannelOptions extends ClientSessionOptions {
   readonly connectTimeoutMs: number
   readonly reconnect: { readonly baseMs: number; readonly capMs: number }
-  /** After about so long a connection is replaced, so that load finds new paths. 0: never. */
+  /** Between half of this age and all of it a connection is replaced by a new one. 0: never. */
   readonly connectionAgeMaxMs: number
 }
 
@@ -83,6 +87,7 @@ export function channel(runtime: Runtime, endpoint: Endpoint, options: ChannelOp
   }
 
   function open(stream: Parameters<typeof clientSession>[1]): void {
+    let old: Timer | undefined
     const current = clientSession(runtime, stream, options, {
       opened() {
         connecting = false
@@ -91,7 +96,7 @@ export function channel(runtime: Runtime, endpoint: Endpoint, options: ChannelOp
         waiting.clear()
         for (const call of calls) hand(call, current)
         if (left) current.leave()
-        else age(current)
+        else old = replaceWhenOld(current)
       },
       leaving() {
         if (session !== current) return
@@ -99,6 +104,7 @@ export function channel(runtime: Runtime, endpoint: Endpoint, options: ChannelOp
         retired.add(current)
       },
       closed(error) {
+        old?.cancel()
         retired.delete(current)
         if (session !== current) return
         session = undefined
@@ -113,14 +119,11 @@ export function channel(runtime: Runtime, endpoint: Endpoint, options: ChannelOp
     target.send(call)
   }
 
-  function age(current: ClientSession): void {
-    if (options.connectionAgeMaxMs === 0) return
-    // Half of the age is random, so that connections made together do not all end together.
-    const ageMs = options.connectionAgeMaxMs * (0.75 + random.fraction('rpc-connection-age') / 2)
-    tasks.spawn('rpc connection age', async () => {
-      await sleep(timers, ageMs, { signal: stop.signal, background: true }).catch(() => {})
-      current.leave()
-    })
+  /** Connections made together must not all end together, so half of the age is random. */
+  function replaceWhenOld(current: ClientSession): Timer | undefined {
+    if (options.connectionAgeMaxMs === 0) return undefined
+    const ageMs = options.connectionAgeMaxMs * (0.5 + random.fraction('rpc-connection-age') / 2)
+    return timers.schedule(ageMs, () => current.leave(), { background: true })
   }
 
   function failed(cause: unknown): void {
@@ -170,8 +173,12 @@ export function channel(runtime: Runtime, endpoint: Endpoint, options: ChannelOp
     get active() {
       return expiring.size
     },
-    request(parts, deadlineMs, signal) {
+    request(parts, deadlineMs, signals) {
       return new Promise((resolve, reject) => {
+        const settle = (): void => {
+          expiring.remove(call)
+          for (const signal of signals) signal.removeEventListener('abort', abort)
+        }
         const call: PendingCall = {
           request: parts,
           deadlineMs,
@@ -179,26 +186,28 @@ export function channel(runtime: Runtime, endpoint: Endpoint, options: ChannelOp
           outgoing: undefined,
           owner: undefined,
           resolve(payload) {
-            expiring.remove(call)
-            signal?.removeEventListener('abort', abort)
+            settle()
             resolve(payload)
           },
           reject(error) {
-            expiring.remove(call)
-            signal?.removeEventListener('abort', abort)
+            settle()
             reject(error)
           },
         }
-        const abort = (): void => call.reject(aborted(abandon(call), signal?.reason))
+        const abort = (): void => {
+          const reason: unknown = signals.find(({ aborted }) => aborted)?.reason
+          call.reject(aborted(abandon(call), reason))
+        }
         if (left) return call.reject(new ClosedError(`the way to ${endpoint.address} is closed`))
-        signal?.addEventListener('abort', abort, { once: true })
+        for (const signal of signals) signal.addEventListener('abort', abort, { once: true })
         expiring.add(call)
         dispatch(call)
       })
     },
     leave() {
       left = true
-      session?.leave()
+      // One that is still opening serves those who wait for it first.
+      if (session?.state === 'open') session.leave()
     },
     close() {
       if (stop.signal.aborted) return

@@ -73,7 +73,7 @@ const digitsMax = 1_000
 
 function reviveBigint(_: string, part: unknown): unknown {
   if (typeof part !== 'object' || part === null) return part
-  const digits: unknown = (part as Record<string, unknown>)['$bigint']
+  const digits: unknown = (part as Record<string, unknown>).$bigint
   if (typeof digits !== 'string' || Object.keys(part).length !== 1) return part
   return digits.length <= digitsMax && /^-?\d+$/.test(digits) ? BigInt(digits) : part
 }

@@ -50,11 +50,11 @@ function boundedDetails(error: HoldfastError): { details?: unknown } {
 /** Never throws: bytes that are no failure are an unknown failure. */
 export function decodeFailure(bytes: Uint8Array): HoldfastError {
   const fields = parse(bytes)
-  const code = typeof fields['code'] === 'string' ? fields['code'] : 'internal'
-  const message = typeof fields['message'] === 'string' ? fields['message'] : 'the call failed'
-  const outcome = isOutcome(fields['outcome']) ? fields['outcome'] : 'unknown'
-  const options = isRecord(fields['details']) ? { details: fields['details'] } : {}
-  return fields['application'] === true
+  const code = typeof fields.code === 'string' ? fields.code : 'internal'
+  const message = typeof fields.message === 'string' ? fields.message : 'the call failed'
+  const outcome = isOutcome(fields.outcome) ? fields.outcome : 'unknown'
+  const options = isRecord(fields.details) ? { details: fields.details } : {}
+  return fields.application === true
     ? new RpcApplicationError(code, message, { ...options, outcome })
     : rebuildError(code, outcome, message, options)
 }

@@ -54,12 +54,19 @@ export interface Link {
   send(kind: number, id: number, body: Uint8Array): Outgoing
   withdraw(message: Outgoing): boolean
   readonly waitingBytes: number
+  /** Messages that have come in part. */
+  readonly assembling: number
   /** Sends what waits, then ends. */
   finish(): void
   close(error: HoldfastError): void
 }
 
 const nothing = new Uint8Array(0)
+
+/** What a process calls itself towards its peers: short enough for a hello, 255 bytes. */
+export function nameOf({ identity }: Runtime): string {
+  return `${identity.machine.slice(0, 40)}/${identity.process.slice(0, 40)}`
+}
 
 export function link(
   runtime: Runtime,
@@ -121,20 +128,24 @@ export function link(
       case frameKind.response:
       case frameKind.error:
       case frameKind.continuation:
-        return takeMessage(kind, flags, id, body)
+        takeMessage(kind, flags, id, body)
+        break
       case frameKind.cancel:
         messages.drop(id)
-        return events.cancelled(id)
+        events.cancelled(id)
+        break
       case frameKind.ping:
         // One answer serves all questions that came before it left.
         if (pong?.state !== 'waiting') pong = writer.send(frameKind.pong, 0, nothing)
-        return
+        break
       case frameKind.pong:
-        return
+        break
       case frameKind.goaway:
-        return events.goneAway(id)
+        events.goneAway(id)
+        break
       case frameKind.window:
-        return writer.credit(Math.min(id, windowBytes))
+        writer.credit(Math.min(id, windowBytes))
+        break
       default:
         throw new RpcProtocolError(`frame kind ${kind} is unknown`)
     }
@@ -208,6 +219,9 @@ export function link(
     withdraw: (message) => writer.withdraw(message),
     get waitingBytes() {
       return writer.waitingBytes
+    },
+    get assembling() {
+      return messages.size
     },
     finish() {
       writer.end()
