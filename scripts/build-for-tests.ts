@@ -10,6 +10,7 @@ export function setup(): void {
     process.execPath,
     [fileURLToPath(new URL('build.mjs', import.meta.url)), '--if-stale'],
     {
+      env: { ...process.env, HOLDFAST_BUILD_TYPES: '0' },
       stdio: 'inherit',
     },
   )
