@@ -18,8 +18,15 @@ export interface World {
    * The run lasts until all clients have ended (or `durationMs` is over).
    */
   client(name: string, main: (runtime: Runtime) => Promise<void>): void
-  /** Runs after faults have been healed: `what must be true in the end`, and progress. May wait. */
-  afterHealing(name: string, verify: (runtime: Runtime) => Promise<void>): void
+  /**
+   * Runs after faults have been healed and all clients have ended: what must be true in the end. May
+   * wait. It runs as a process of its own, on `machine` if named (to see that machine's files).
+   */
+  afterHealing(
+    name: string,
+    verify: (runtime: Runtime) => Promise<void>,
+    options?: { readonly machine?: string },
+  ): void
   /** Checked after every event: return a sentence to fail the run. Keep it cheap. */
   invariant(name: string, holds: () => true | string): void
   /** Fails the run at once: the verdict class is `name`, the rest is for people. */
@@ -40,6 +47,11 @@ export interface Machine {
     main: (runtime: Runtime) => Promise<void>,
     options?: ProcessOptions,
   ): Process
+  /**
+   * A client like `World.client`, but on this machine, where it sees the machine's files. Random
+   * faults do not crash a machine that has one; a crash by hand starts it again with the machine.
+   */
+  client(name: string, main: (runtime: Runtime) => Promise<void>): void
   /** Power cut: all processes die, unsynced writes may be lost or torn, the boot id changes at restart. */
   crash(): void
   /** Power back: every process that was alive starts again. */
@@ -113,10 +125,14 @@ export interface SimulateOptions {
   readonly faultsMax?: number
   /** A run that has not ended this long after healing made no progress: it fails. Default 600_000. */
   readonly livenessMs?: number
-  /** Runs every failing seed, and one in `twiceEvery` passing ones, twice, and compares the traces. */
+  /** Runs every failing seed, and one in `twiceEvery` (default 50) passing ones, twice. */
   readonly twiceEvery?: number
   /** Stop after this many failing seeds. Default 1. */
   readonly failuresMax?: number
+  /** Looks for the smallest set of faults that still fails, for the first failing seed. */
+  readonly shrink?: boolean
+  /** A run of more events than this never ends: it fails. Default 20_000_000. */
+  readonly eventsMax?: number
   /** Replays exactly these faults instead of drawing them. */
   readonly plan?: readonly Fault[]
 }

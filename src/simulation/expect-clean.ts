@@ -1,0 +1,47 @@
+/**
+ * Turns a report into a test's verdict: silence if all is well, else an error that says how to replay.
+ */
+import type { Fault, SimulationFailure, SimulationReport } from './world.ts'
+
+/**
+ * @param countingMin how many seeds must have counted (see `SimulationReport.seedsThatCount`); default 1.
+ * @throws {SimulationError} a seed failed, or too few seeds did anything.
+ */
+export function expectClean(report: SimulationReport, countingMin = 1): SimulationReport {
+  const [failure] = report.failures
+  if (failure !== undefined) throw new SimulationError(describe(failure), failure)
+  if (report.seedsThatCount >= countingMin) return report
+  throw new SimulationError(
+    `only ${report.seedsThatCount} of ${report.seeds} seeds did something; expected ${countingMin}`,
+    undefined,
+  )
+}
+
+/** A simulated run failed; the message has the seed, the faults and the end of the trace. */
+export class SimulationError extends Error {
+  override readonly name = 'SimulationError'
+  readonly failure: SimulationFailure | undefined
+
+  constructor(message: string, failure: SimulationFailure | undefined) {
+    super(message, failure?.error === undefined ? undefined : { cause: failure.error })
+    this.failure = failure
+  }
+}
+
+const linesShown = 60
+
+function describe(failure: SimulationFailure): string {
+  const { seed, name, message, faults, trace, atMs } = failure
+  return [
+    `seed ${seed} failed at ${atMs} ms: ${name}: ${message}`,
+    `replay: simulate({ firstSeed: ${seed}, … the same options }, …)`,
+    faults.length === 0
+      ? 'no faults'
+      : `faults (replay as \`plan\`):\n${faults.map(line).join('\n')}`,
+    `the last of the trace:\n${trace.slice(-linesShown).join('\n')}`,
+  ].join('\n')
+}
+
+function line(fault: Fault): string {
+  return `  ${JSON.stringify(fault)}`
+}

@@ -1,0 +1,17 @@
+export type { Platform } from './core.ts'
+export { expectClean, SimulationError } from './expect-clean.ts'
+export { faultKinds } from './fault-plan.ts'
+export { inVirtualTimeOn } from './in-virtual-time.ts'
+export { type Scenario, simulateOn } from './simulate.ts'
+export type {
+  Fault,
+  FaultControl,
+  FaultKind,
+  Machine,
+  Process,
+  ProcessOptions,
+  SimulateOptions,
+  SimulationFailure,
+  SimulationReport,
+  World,
+} from './world.ts'

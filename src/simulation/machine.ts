@@ -1,0 +1,63 @@
+/**
+ * A machine is what its processes share and what outlives them: clocks, disk, SQL files, an address.
+ * A power cut ends all of its processes at once and takes what was not synced.
+ */
+import type { Disk } from '../runtime/disk.ts'
+import type { Network } from '../runtime/network.ts'
+import type { SqlEngine } from '../runtime/sql.ts'
+import type { Core } from './core.ts'
+import { machineDisk } from './disk.ts'
+import type { Incarnation } from './incarnation.ts'
+import { type MachineClock, machineClock } from './machine-clock.ts'
+import type { Fabric } from './network.ts'
+import type { SimulatedProcess } from './process.ts'
+import { sqlDisk } from './sql.ts'
+
+export interface SimulatedMachine {
+  readonly name: string
+  readonly clock: MachineClock
+  readonly processes: Map<string, SimulatedProcess>
+  isUp(): boolean
+  network(owner: Incarnation): Network
+  disk(owner: Incarnation): Disk
+  sql(owner: Incarnation): SqlEngine
+  crash(): void
+  restart(): void
+  /** The world is over. */
+  close(): void
+}
+
+export function simulatedMachine(core: Core, fabric: Fabric, name: string): SimulatedMachine {
+  const clock = machineClock(core, name)
+  const disk = machineDisk(core, name)
+  const sql = sqlDisk(core, name)
+  const processes = new Map<string, SimulatedProcess>()
+  let up = true
+  let interrupted: SimulatedProcess[] = []
+  return {
+    name,
+    clock,
+    processes,
+    isUp: () => up,
+    network: (owner) => fabric.network(owner, name),
+    disk: (owner) => disk.disk(owner),
+    sql: (owner) => sql.engine(owner),
+    crash() {
+      if (!up) return
+      up = false
+      interrupted = [...processes.values()].filter((process) => process.alive())
+      for (const process of interrupted) process.end('power-cut')
+      disk.crash()
+      sql.crash()
+    },
+    restart() {
+      if (up) return
+      up = true
+      clock.boot()
+      for (const process of interrupted) process.start()
+      interrupted = []
+      for (const mended of core.weather.onMended) mended()
+    },
+    close: () => sql.close(),
+  }
+}

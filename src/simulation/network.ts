@@ -1,0 +1,205 @@
+/**
+ * The network of a world: hosts are machines, `listen` and `bind` claim ports of the own machine,
+ * `connect` finds a listener if the link is whole in both directions. `localhost` and `0.0.0.0` mean
+ * the own machine; whether a listener is open to others is not modelled.
+ */
+import {
+  CancelledError,
+  ConfigurationError,
+  InvalidArgumentError,
+  UnavailableError,
+} from '../errors.ts'
+import type { ByteStream, ConnectOptions, Datagram, Network } from '../runtime/network.ts'
+import { hashBytes } from './chance.ts'
+import type { Core } from './core.ts'
+import { type Incarnation, never } from './incarnation.ts'
+import { type Wires, wires } from './stream.ts'
+import { streamOf } from './weather.ts'
+
+export interface Fabric {
+  network(owner: Incarnation, host: string): Network
+  readonly wires: Wires
+}
+
+interface Listening {
+  readonly owner: Incarnation
+  readonly accept: (stream: ByteStream) => void
+}
+interface Bound {
+  readonly owner: Incarnation
+  readonly receive: (datagram: Datagram) => void
+}
+
+const datagramBytesMax = 65_507
+const ownNames: ReadonlySet<string> = new Set(['', '0.0.0.0', '127.0.0.1', 'localhost', '::1'])
+
+export function fabric(core: Core, isUp: (host: string) => boolean): Fabric {
+  const { scheduler, weather, nature } = core
+  const allWires = wires(core, isUp)
+  const listeners = new Map<string, Listening>()
+  const sockets = new Map<string, Bound>()
+  let freePort = 40_000
+
+  function split(address: string): { host: string; port: number } {
+    const colon = address.lastIndexOf(':')
+    const port = Number(address.slice(colon + 1))
+    if (colon < 0 || !Number.isInteger(port) || port < 0 || port > 65_535) {
+      throw new InvalidArgumentError(`address is "${address}"; expected host:port`)
+    }
+    return { host: address.slice(0, colon), port }
+  }
+
+  function claim(taken: ReadonlyMap<string, unknown>, host: string, address: string): string {
+    const wanted = split(address)
+    if (wanted.host !== host && !ownNames.has(wanted.host)) {
+      throw new ConfigurationError(`${address} is not an address of machine ${host}`)
+    }
+    const claimed = `${host}:${wanted.port === 0 ? freePort++ : wanted.port}`
+    if (taken.has(claimed)) throw new ConfigurationError(`${claimed} is taken`)
+    return claimed
+  }
+
+  /** Keeps `entry` under `address` until closed or the owner dies. */
+  function keep<Entry>(
+    entries: Map<string, Entry>,
+    owner: Incarnation,
+    address: string,
+    entry: Entry,
+  ): { readonly address: string; close(): Promise<void> } {
+    entries.set(address, entry)
+    const free = (): void => {
+      if (entries.get(address) === entry) entries.delete(address)
+    }
+    owner.endings.add(free)
+    return {
+      address,
+      async close() {
+        owner.endings.delete(free)
+        free()
+      },
+    }
+  }
+
+  function connect(
+    owner: Incarnation,
+    source: string,
+    address: string,
+    options: ConnectOptions,
+  ): Promise<ByteStream> {
+    const wanted = split(address)
+    const host = ownNames.has(wanted.host) ? source : wanted.host
+    const target = `${host}:${wanted.port}`
+    const { signal, timeoutMs } = options
+    const there = streamOf(owner.key, `link to ${target}`)
+    const draws = streamOf(there.word(), 'connection')
+    return new Promise((resolve, reject) => {
+      let open = true
+      const settle = (answer: () => void): void => {
+        if (!open) return
+        open = false
+        scheduler.cancel(timer)
+        signal?.removeEventListener('abort', aborted)
+        answer()
+      }
+      const timer = scheduler.after(owner, timeoutMs * 1_000, 'connect timeout', () =>
+        settle(() => reject(new UnavailableError(`${target} did not answer in ${timeoutMs} ms`))),
+      )
+      const aborted = (): void =>
+        settle(() => reject(new CancelledError('connect was aborted', { cause: signal?.reason })))
+      if (signal?.aborted) return aborted()
+      signal?.addEventListener('abort', aborted, { once: true })
+
+      const travelUs = weather.travelUs(source, host, draws)
+      scheduler.after(nature, travelUs, 'connect', () => {
+        if (weather.isCut(source, host) || weather.isCut(host, source) || !isUp(host)) return
+        const backUs = weather.travelUs(host, source, draws)
+        const listening = listeners.get(target)
+        if (listening === undefined) {
+          const refused = (): void => reject(new UnavailableError(`${target} refused to connect`))
+          scheduler.after(owner, backUs, 'refused', () => settle(refused))
+          return
+        }
+        const near = allWires.end(owner, source, target, draws)
+        const far = allWires.end(
+          listening.owner,
+          host,
+          `${source}:${freePort++}`,
+          streamOf(draws.word(), 'far end'),
+        )
+        allWires.join(near, far)
+        scheduler.after(owner, backUs, 'connected', () => {
+          if (open) settle(() => resolve(allWires.stream(near)))
+          else allWires.stream(near).destroy()
+        })
+        scheduler.after(listening.owner, 2 * backUs, 'accepted', () =>
+          listening.accept(allWires.stream(far)),
+        )
+      })
+    })
+  }
+
+  function send(source: string, from: string, target: string, bytes: Uint8Array, word: number) {
+    const host = split(target).host
+    const draws = streamOf(word, 'datagram')
+    const copies = draws.happens(weather.datagramCopies) ? 2 : 1
+    const copy = bytes.slice()
+    for (let sent = 0; sent < copies; sent++) {
+      const lost = draws.happens(weather.datagramLoss)
+      const travelUs = weather.travelUs(source, host, draws)
+      if (lost) continue
+      const arrive = (): void => {
+        const bound = sockets.get(target)
+        if (bound === undefined || weather.isCut(source, host) || !isUp(host)) return
+        scheduler.after(bound.owner, 1, 'received', () =>
+          bound.receive({ bytes: copies === 1 ? copy : copy.slice(), source: from }),
+        )
+      }
+      scheduler.after(nature, travelUs, 'datagram', arrive, hashBytes(copy))
+    }
+  }
+
+  function network(owner: Incarnation, host: string): Network {
+    const links = new Map<string, () => number>()
+    const wordFor = (target: string): number => {
+      let next = links.get(target)
+      if (next === undefined) links.set(target, (next = streamOf(owner.key, target).word))
+      return next()
+    }
+    return {
+      async listen(address, accept) {
+        if (!owner.alive) return never()
+        const claimed = claim(listeners, host, address)
+        return keep(listeners, owner, claimed, { owner, accept })
+      },
+      async connect(address, options) {
+        if (!owner.alive) return never()
+        return connect(owner, host, address, options)
+      },
+      async bind(address, receive) {
+        if (!owner.alive) return never()
+        const claimed = claim(sockets, host, address)
+        let open = true
+        const kept = keep(sockets, owner, claimed, { owner, receive })
+        return {
+          address: claimed,
+          send(target, bytes) {
+            if (bytes.length > datagramBytesMax) {
+              throw new InvalidArgumentError(
+                `datagram is ${bytes.length} bytes; expected at most ${datagramBytesMax}`,
+              )
+            }
+            const { host: named, port } = split(target)
+            const to = `${ownNames.has(named) ? host : named}:${port}`
+            if (open && owner.alive) send(host, claimed, to, bytes, wordFor(to))
+          },
+          close() {
+            open = false
+            return kept.close()
+          },
+        }
+      },
+    }
+  }
+
+  return { network, wires: allWires }
+}

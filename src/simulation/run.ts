@@ -1,0 +1,239 @@
+/**
+ * One run of one seed: first the workload under faults, then the healing, then progress and the final
+ * checks. The first failure ends the run.
+ */
+import type { Runtime } from '../runtime/runtime.ts'
+import { hashText, mix, seedKey } from './chance.ts'
+import type { Core, Platform } from './core.ts'
+import { faultControl } from './fault-control.ts'
+import { type Incarnation, incarnation } from './incarnation.ts'
+import { type SimulatedMachine, simulatedMachine } from './machine.ts'
+import { type Fabric, fabric } from './network.ts'
+import { type ProcessEvents, type SimulatedProcess, simulatedProcess } from './process.ts'
+import { scheduler } from './scheduler.ts'
+import { trace } from './trace.ts'
+import { weather } from './weather.ts'
+import type { Fault, FaultKind, SimulationFailure, World } from './world.ts'
+import { worldOf } from './world-of.ts'
+
+export interface RunOptions {
+  readonly seed: number
+  readonly plan: readonly Fault[]
+  readonly rough: boolean
+  readonly durationMs: number
+  readonly livenessMs: number
+  readonly eventsMax: number
+}
+
+export interface RunResult {
+  readonly failure: SimulationFailure | undefined
+  readonly events: number
+  readonly virtualMs: number
+  readonly traceHash: string
+  readonly reached: ReadonlySet<string>
+  readonly struck: ReadonlyMap<FaultKind, number>
+  /** It did something, under faults if there were to be any, and ended. */
+  readonly counts: boolean
+}
+
+/** The parts of a running world, for those who build the scenario's view and strike faults. */
+export interface Stage {
+  readonly seed: number
+  readonly core: Core
+  readonly fabric: Fabric
+  readonly machines: Map<string, SimulatedMachine>
+  readonly owners: Map<Incarnation, SimulatedProcess>
+  readonly invariants: Map<string, () => true | string>
+  readonly verifications: Verification[]
+  readonly reached: Set<string>
+  readonly struck: Map<FaultKind, number>
+  readonly healed: boolean
+  machine(name: string): SimulatedMachine
+  /** Adds a process and starts it. */
+  start(
+    machine: SimulatedMachine,
+    name: string,
+    role: SimulatedProcess['role'],
+    main: (runtime: Runtime) => Promise<void>,
+  ): SimulatedProcess
+  fail(name: string, message: string, error?: unknown): void
+}
+
+export interface Verification {
+  readonly name: string
+  readonly machine: string
+  readonly verify: (runtime: Runtime) => Promise<void>
+}
+
+type Phase = 'prepare' | 'faults' | 'healed' | 'over'
+
+const restartAfterMs = 1_000
+
+export async function runOnce(
+  platform: Platform,
+  options: RunOptions,
+  scenario: (world: World) => void | Promise<void>,
+): Promise<RunResult> {
+  const key = seedKey(options.seed)
+  const log = trace()
+  const events = scheduler(log, (owner, error) => uncaught(owner, error))
+  const nature = incarnation('world', mix(key, hashText('nature')))
+  const sky = weather(options.rough)
+  const core: Core = { key, scheduler: events, nature, trace: log, weather: sky, platform }
+  const machines = new Map<string, SimulatedMachine>()
+  const owners = new Map<Incarnation, SimulatedProcess>()
+  const net = fabric(core, (host) => machines.get(host)?.isUp() === true)
+  let failure: SimulationFailure | undefined
+  let phase = 'prepare' as Phase
+  const open = new Set<SimulatedProcess>()
+  let clients = 0
+  let verified = 0
+
+  const stage: Stage = {
+    seed: options.seed,
+    core,
+    fabric: net,
+    machines,
+    owners,
+    invariants: new Map(),
+    verifications: [],
+    reached: new Set(),
+    struck: new Map(),
+    get healed() {
+      return phase === 'healed'
+    },
+    machine(name) {
+      let machine = machines.get(name)
+      if (machine === undefined) {
+        machine = simulatedMachine(core, net, name)
+        machines.set(name, machine)
+      }
+      return machine
+    },
+    start(machine, name, role, main) {
+      const process = simulatedProcess(core, machine, name, role, main, processEvents, owners)
+      machine.processes.set(name, process)
+      if (role.awaited) {
+        open.add(process)
+        clients++
+      }
+      process.start()
+      return process
+    },
+    fail,
+  }
+  const faults = faultControl(stage)
+
+  function fail(name: string, message: string, error?: unknown): void {
+    if (failure !== undefined) return
+    failure = {
+      seed: options.seed,
+      name,
+      message,
+      ...(error === undefined ? {} : { error }),
+      faults: options.plan,
+      trace: [],
+      atMs: events.nowUs() / 1_000,
+    }
+  }
+
+  const processEvents: ProcessEvents = {
+    ended: (process) => void open.delete(process),
+    threw(process, what, error) {
+      if (!process.role.mayThrow) return fail(what, messageOf(error), error)
+      process.end('kill')
+      events.after(nature, restartAfterMs * 1_000, 'restart', () => process.start())
+    },
+  }
+
+  /** An error that a callback threw, or a rejection nobody caught, while `owner`'s event ran. */
+  function uncaught(owner: Incarnation | undefined, error: unknown): void {
+    const process = owner === undefined ? undefined : owners.get(owner)
+    if (process === undefined) {
+      // The dead do not speak: what a killed life would have thrown never happened.
+      if (owner === undefined || owner === nature) fail('scenario', messageOf(error), error)
+      return
+    }
+    processEvents.threw(process, `uncaught error of ${process.name}`, error)
+  }
+
+  function prepare(): void {
+    events.after(nature, 0, 'begin', () => {
+      Promise.resolve()
+        .then(() => scenario(worldOf(stage, faults.byHand)))
+        .then(
+          () => {
+            phase = 'faults'
+            for (const fault of options.plan) faults.plan(fault)
+            events.after(nature, options.durationMs * 1_000, 'duration over', heal)
+          },
+          (error: unknown) => fail('scenario', messageOf(error), error),
+        )
+    })
+  }
+
+  function heal(): void {
+    if (phase !== 'faults') return
+    phase = 'healed'
+    faults.healAll()
+    log.note(events.nowUs(), 'world', 'healed', '')
+    events.after(nature, options.livenessMs * 1_000, 'liveness over', () => noProgress('in time'))
+  }
+
+  function noProgress(how: string): void {
+    if (phase === 'prepare') {
+      return fail('scenario', 'the scenario waits for something outside the world, for ever')
+    }
+    const waiting = [...open].map((process) => process.name).join(', ')
+    fail('no-progress', `after healing, these did not end ${how}: ${waiting}`)
+  }
+
+  /** The next final check, once all clients have ended. */
+  function verifyNext(): void {
+    const verification = stage.verifications[verified++]
+    if (verification === undefined) {
+      phase = 'over'
+      return
+    }
+    const machine = stage.machine(verification.machine)
+    const role = { protected: true, mayThrow: false, awaited: true }
+    stage.start(machine, verification.name, role, verification.verify)
+  }
+
+  function settle(): void {
+    for (const [name, holds] of stage.invariants) {
+      const verdict = holds()
+      if (verdict !== true) return fail(name, verdict)
+    }
+    if (phase === 'faults' && clients > 0 && open.size === 0) heal()
+    if (phase === 'healed' && open.size === 0) verifyNext()
+    if (events.eventCount() > options.eventsMax) {
+      fail('no-progress', `more than ${options.eventsMax} events: the run does not end`)
+    }
+  }
+
+  function step(): boolean {
+    settle()
+    if (failure !== undefined || phase === 'over') return false
+    if (events.runNext()) return true
+    noProgress('and nothing is left to happen')
+    return false
+  }
+
+  prepare()
+  await platform.drive(step, (error) => uncaught(events.current(), error))
+  for (const machine of machines.values()) machine.close()
+  return {
+    failure: failure === undefined ? undefined : { ...failure, trace: log.lines() },
+    events: events.eventCount(),
+    virtualMs: events.nowUs() / 1_000,
+    traceHash: log.hash(),
+    reached: stage.reached,
+    struck: stage.struck,
+    counts: phase === 'over' && clients > 0 && (options.plan.length === 0 || stage.struck.size > 0),
+  }
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? `${error.name}: ${error.message}` : String(error)
+}

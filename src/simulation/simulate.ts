@@ -1,0 +1,133 @@
+/**
+ * Runs a scenario over many seeds and adds up what was seen. Failing seeds, and some passing ones, run
+ * twice: a seed whose two traces differ has a leak of nondeterminism, which is a bug of its own kind.
+ */
+import { InvalidArgumentError } from '../errors.ts'
+import { hashText, mix } from './chance.ts'
+import type { Platform } from './core.ts'
+import { faultKinds, planFaults } from './fault-plan.ts'
+import { type RunOptions, type RunResult, runOnce } from './run.ts'
+import type {
+  Fault,
+  FaultKind,
+  SimulateOptions,
+  SimulationFailure,
+  SimulationReport,
+  World,
+} from './world.ts'
+
+export type Scenario = (world: World) => void | Promise<void>
+
+export async function simulateOn(
+  platform: Platform,
+  options: SimulateOptions,
+  scenario: Scenario,
+): Promise<SimulationReport> {
+  const settings = settled(options)
+  const { seeds, firstSeed, failuresMax, twiceEvery } = settings
+  const failures: SimulationFailure[] = []
+  const tally = emptyTally()
+  for (let seed = firstSeed; seed < firstSeed + seeds && failures.length < failuresMax; seed++) {
+    const run = (plan: readonly Fault[]): Promise<RunResult> =>
+      runOnce(platform, { ...settings, seed, plan }, scenario)
+    const plan = options.plan ?? planFaults(seed, settings)
+    const first = await run(plan)
+    count(tally, first)
+    if (first.failure !== undefined || seed % twiceEvery === 0) {
+      const second = await run(plan)
+      if (second.traceHash !== first.traceHash) failures.push(nondeterminism(seed, first, second))
+    }
+    if (first.failure !== undefined) failures.push(first.failure)
+  }
+  return {
+    seeds: tally.seeds,
+    seedsThatCount: tally.seedsThatCount,
+    events: tally.events,
+    virtualMs: tally.virtualMs,
+    failures,
+    reached: Object.fromEntries(tally.reached),
+    struck: Object.fromEntries(tally.struck),
+    traceHash: tally.hash.toString(16).padStart(8, '0'),
+  }
+}
+
+interface Settings extends Omit<RunOptions, 'seed' | 'plan'> {
+  readonly seeds: number
+  readonly firstSeed: number
+  readonly failuresMax: number
+  readonly twiceEvery: number
+  readonly faultsMax: number
+  readonly kinds: readonly FaultKind[]
+}
+
+function settled(options: SimulateOptions): Settings {
+  const { faults = 'none' } = options
+  const kinds = faults === 'all' ? faultKinds : faults === 'none' ? [] : faults
+  const whole = (name: keyof SimulateOptions, fallback: number, min: number): number => {
+    const value = options[name] ?? fallback
+    if (typeof value === 'number' && Number.isSafeInteger(value) && value >= min) return value
+    throw new InvalidArgumentError(
+      `${name} is ${String(value)}; expected a whole number from ${min}`,
+    )
+  }
+  return {
+    seeds: whole('seeds', 1, 1),
+    firstSeed: whole('firstSeed', 1, 0),
+    failuresMax: whole('failuresMax', 1, 1),
+    twiceEvery: whole('twiceEvery', 50, 1),
+    faultsMax: whole('faultsMax', 20, 0),
+    durationMs: whole('durationMs', 60_000, 1),
+    livenessMs: whole('livenessMs', 600_000, 1),
+    eventsMax: whole('eventsMax', 20_000_000, 1),
+    kinds,
+    rough: kinds.length > 0 || (options.plan?.length ?? 0) > 0,
+  }
+}
+
+interface Tally {
+  seeds: number
+  seedsThatCount: number
+  events: number
+  virtualMs: number
+  hash: number
+  readonly reached: Map<string, number>
+  readonly struck: Map<FaultKind, number>
+}
+
+function emptyTally(): Tally {
+  return {
+    seeds: 0,
+    seedsThatCount: 0,
+    events: 0,
+    virtualMs: 0,
+    hash: 0,
+    reached: new Map(),
+    struck: new Map(),
+  }
+}
+
+function count(tally: Tally, run: RunResult): void {
+  tally.seeds++
+  if (run.counts) tally.seedsThatCount++
+  tally.events += run.events
+  tally.virtualMs += run.virtualMs
+  tally.hash = mix(tally.hash, hashText(run.traceHash))
+  for (const label of run.reached) tally.reached.set(label, (tally.reached.get(label) ?? 0) + 1)
+  for (const [kind, times] of run.struck) {
+    tally.struck.set(kind, (tally.struck.get(kind) ?? 0) + times)
+  }
+}
+
+function nondeterminism(seed: number, first: RunResult, second: RunResult): SimulationFailure {
+  const lines = first.failure?.trace ?? []
+  return {
+    seed,
+    name: 'nondeterminism',
+    message:
+      `two runs of seed ${seed} differ: ${first.events} events with trace ${first.traceHash}, ` +
+      `then ${second.events} with ${second.traceHash}. Something bypasses Runtime.`,
+    faults: first.failure?.faults ?? [],
+    trace: lines,
+    atMs: Math.min(first.virtualMs, second.virtualMs),
+  }
+}

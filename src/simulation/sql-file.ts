@@ -1,0 +1,100 @@
+/**
+ * One SQLite database of a simulated machine and what a power cut would leave of it. Relaxed commits
+ * are kept as nested savepoints of a transaction that only a full commit ends, so that a crash can roll
+ * back to any of them: always a suffix of the relaxed ones, never a full commit or what came before it.
+ */
+import { FormatTooNewError } from '../errors.ts'
+import type { SqlBatch } from '../runtime/sql.ts'
+import { type BatchVerdict, batchRunner } from '../runtime/sql-batch.ts'
+import { commitFailed, sqlFailure } from '../runtime/sql-failure.ts'
+import type { SyncDatabase } from '../runtime/sqlite.ts'
+import type { Draws } from './chance.ts'
+
+export interface DatabaseFile {
+  /** Brings the file to the latest migration. @throws {FormatTooNewError} */
+  migrate(migrations: readonly string[]): void
+  read(batch: SqlBatch): BatchVerdict
+  /** Runs the batches and commits them together. */
+  write(batches: readonly SqlBatch[], full: boolean): readonly BatchVerdict[]
+  /** Power cut: drops a drawn suffix of the relaxed commits. */
+  crash(draws: Draws): void
+  close(): void
+}
+
+/** So many relaxed commits can be lost at most; then the oldest are on disk. */
+const relaxedMax = 64
+
+export function databaseFile(database: SyncDatabase, path: string): DatabaseFile {
+  const runner = batchRunner(database)
+  let relaxed = 0
+  let version = 0
+
+  function harden(): void {
+    if (relaxed > 0) database.exec('COMMIT')
+    relaxed = 0
+  }
+
+  function writeFull(batches: readonly SqlBatch[]): readonly BatchVerdict[] {
+    if (relaxed === 0) database.exec('BEGIN IMMEDIATE')
+    const verdicts = runAll(batches)
+    try {
+      database.exec('COMMIT')
+      relaxed = 0
+      return verdicts
+    } catch (cause) {
+      database.exec('ROLLBACK')
+      relaxed = 0
+      const error = commitFailed(cause)
+      return batches.map(() => ({ kind: 'failed', error, transactionLost: true }))
+    }
+  }
+
+  function writeRelaxed(batches: readonly SqlBatch[]): readonly BatchVerdict[] {
+    if (relaxed >= relaxedMax) harden()
+    if (relaxed === 0) database.exec('BEGIN IMMEDIATE')
+    database.exec(`SAVEPOINT relaxed_${relaxed++}`)
+    return runAll(batches)
+  }
+
+  function runAll(batches: readonly SqlBatch[]): BatchVerdict[] {
+    return batches.map((batch) => {
+      const verdict = runner.run(batch)
+      if (verdict.kind === 'failed' && verdict.transactionLost) {
+        relaxed = 0
+        database.exec('BEGIN IMMEDIATE')
+      }
+      return verdict
+    })
+  }
+
+  return {
+    migrate(migrations) {
+      if (version > migrations.length) {
+        throw new FormatTooNewError(
+          `${path} was written by version ${version}; this code knows ${migrations.length}`,
+          { details: { path, version, known: migrations.length } },
+        )
+      }
+      if (version === migrations.length) return
+      harden()
+      try {
+        database.exec('BEGIN IMMEDIATE')
+        for (const script of migrations.slice(version)) database.exec(script)
+        database.exec(`PRAGMA user_version = ${migrations.length}`)
+        database.exec('COMMIT')
+      } catch (cause) {
+        database.exec('ROLLBACK')
+        throw sqlFailure(cause)
+      }
+      version = migrations.length
+    },
+    read: (batch) => runner.run(batch),
+    write: (batches, full) => (full ? writeFull(batches) : writeRelaxed(batches)),
+    crash(draws) {
+      const kept = draws.below(relaxed + 1)
+      if (kept < relaxed) database.exec(`ROLLBACK TO relaxed_${kept}`)
+      harden()
+    },
+    close: () => database.close(),
+  }
+}

@@ -1,0 +1,80 @@
+/**
+ * What a scenario sees of a run: the `World` of world.ts over the moving parts.
+ */
+import { ConfigurationError } from '../errors.ts'
+import type { SimulatedMachine } from './machine.ts'
+import type { SimulatedProcess } from './process.ts'
+import type { Stage } from './run.ts'
+import type { FaultControl, Machine, Process, ProcessOptions, World } from './world.ts'
+
+const clientRole = { protected: true, mayThrow: false, awaited: true } as const
+
+export function worldOf(stage: Stage, faults: FaultControl): World {
+  const { core } = stage
+  const views = new Map<string, Machine>()
+  return {
+    seed: stage.seed,
+    nowMs: () => core.scheduler.nowUs() / 1_000,
+    machine(name) {
+      let view = views.get(name)
+      if (view === undefined) {
+        view = machineView(stage, stage.machine(name))
+        views.set(name, view)
+      }
+      return view
+    },
+    client(name, main) {
+      if (stage.machines.has(name)) {
+        throw new ConfigurationError(
+          `client "${name}" has a machine of its own, and that name is taken; use machine.client`,
+        )
+      }
+      stage.start(stage.machine(name), 'client', clientRole, main)
+    },
+    afterHealing(name, verify, options = {}) {
+      const machine = options.machine ?? `verify: ${name}`
+      stage.verifications.push({ name, machine, verify })
+    },
+    invariant: (name, holds) => void stage.invariants.set(name, holds),
+    fail: (name, message) => stage.fail(name, message),
+    reached: (label) => void stage.reached.add(label),
+    faults,
+  }
+}
+
+function machineView(stage: Stage, machine: SimulatedMachine): Machine {
+  function requireFree(name: string): void {
+    if (!machine.processes.has(name)) return
+    throw new ConfigurationError(`process "${name}" exists on machine "${machine.name}"`)
+  }
+  return {
+    name: machine.name,
+    process(name, main, options: ProcessOptions = {}) {
+      requireFree(name)
+      const role = {
+        protected: options.protected ?? false,
+        mayThrow: options.mayThrow ?? false,
+        awaited: false,
+      }
+      return processView(name, stage.start(machine, name, role, main))
+    },
+    client(name, main) {
+      requireFree(name)
+      stage.start(machine, name, clientRole, main)
+    },
+    crash: () => machine.crash(),
+    restart: () => machine.restart(),
+  }
+}
+
+function processView(name: string, process: SimulatedProcess): Process {
+  return {
+    name,
+    get alive() {
+      return process.alive()
+    },
+    kill: () => process.end('kill'),
+    restart: () => process.start(),
+    pause: (durationMs) => process.pause(durationMs),
+  }
+}

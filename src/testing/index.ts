@@ -1,0 +1,19 @@
+/**
+ * `holdfast/testing`: put your own service on trial, in virtual time and under faults.
+ */
+export { expectClean, SimulationError } from '../simulation/expect-clean.ts'
+export { faultKinds } from '../simulation/fault-plan.ts'
+export { inVirtualTime, simulate } from '../simulation/node/index.ts'
+export type { Scenario } from '../simulation/simulate.ts'
+export type {
+  Fault,
+  FaultControl,
+  FaultKind,
+  Machine,
+  Process,
+  ProcessOptions,
+  SimulateOptions,
+  SimulationFailure,
+  SimulationReport,
+  World,
+} from '../simulation/world.ts'
