@@ -78,6 +78,7 @@ export function attempts(
     attempt: number,
     policy: RetryPolicy,
   ): Promise<boolean> {
+    if (error.code === 'closed') return false // this client, by its owner
     if (attempt >= policy.attemptsMax || !mayRetry(error, plan.idempotent)) return false
     const pauseMs = Math.max(policy.backoff(attempt), retryAfterMsOf(error))
     // An attempt that cannot end in time is not begun, nor a pause before one.

@@ -147,15 +147,16 @@ export function channel(runtime: Runtime, endpoint: Endpoint, options: ChannelOp
   }
 
   function dispatch(call: PendingCall): void {
-    if (session?.state === 'open') return hand(call, session)
-    if (!connecting) {
-      if (clock.monotonicMs() < restUntilMs) return call.reject(unreachable())
-      connect()
+    if (session?.state === 'open') {
+      hand(call, session)
+    } else if (!connecting && clock.monotonicMs() < restUntilMs) {
+      call.reject(unreachable())
+    } else if (waiting.size >= options.callsMax) {
+      call.reject(new LimitExceededError(`${options.callsMax} calls wait for a connection`))
+    } else {
+      waiting.add(call)
+      if (!connecting) connect()
     }
-    if (waiting.size >= options.callsMax) {
-      return call.reject(new LimitExceededError(`${options.callsMax} calls wait for a connection`))
-    }
-    waiting.add(call)
   }
 
   function state(): Channel['state'] {

@@ -2,6 +2,7 @@
  * One channel for each endpoint a client has used: made when a call first goes there, and let go when the
  * endpoint leaves the list, after the calls under way have ended.
  */
+import { ClosedError } from '../../errors.ts'
 import type { Observer } from '../../observability/observer.ts'
 import type { Runtime } from '../../runtime/runtime.ts'
 import type { Balancer, Choice } from '../balancing/balancer.ts'
@@ -32,6 +33,7 @@ export function channels(runtime: Runtime, options: ChannelsOptions): Channels {
   /** Let go, with calls still under way. */
   const leaving = new Set<Channel>()
   const waiters = new Set<() => void>()
+  let closed = false
 
   function update(): void {
     const endpoints = source.endpoints()
@@ -55,6 +57,7 @@ export function channels(runtime: Runtime, options: ChannelsOptions): Channels {
   return {
     pick: (exclude) => balancer.pick(exclude),
     channel(endpoint) {
+      if (closed) throw new ClosedError('the client was closed')
       const known = current.get(endpoint.id)
       if (known !== undefined) return known
       const made = channel(runtime, endpoint, options)
@@ -73,6 +76,7 @@ export function channels(runtime: Runtime, options: ChannelsOptions): Channels {
         active: each.active,
       })),
     close() {
+      closed = true
       unsubscribe()
       for (const each of [...current.values(), ...leaving]) each.close()
       current.clear()

@@ -107,7 +107,8 @@ export function link(
     const { intervalMs, timeoutMs } = options.keepalive
     const nowMs = clock.monotonicMs()
     if (pingedMs !== undefined && heardMs < pingedMs && nowMs - pingedMs >= timeoutMs) {
-      return close(new UnavailableError(`${stream.remote} has not answered for ${timeoutMs} ms`))
+      close(new UnavailableError(`${stream.remote} has not answered for ${timeoutMs} ms`))
+      return
     }
     let nextMs = heardMs + intervalMs - nowMs
     if (nextMs <= 0) {
@@ -122,7 +123,10 @@ export function link(
 
   function accept(kind: number, flags: number, id: number, body: Uint8Array): void {
     if (over) return
-    if (peer === undefined) return welcome(kind, body)
+    if (peer === undefined) {
+      welcome(kind, body)
+      return
+    }
     switch (kind) {
       case frameKind.request:
       case frameKind.response:

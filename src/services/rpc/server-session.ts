@@ -68,16 +68,19 @@ export function serverSession(
     }
     calls.set(id, call)
     if (draining && id > lastAccepted) {
-      return session.fail(call, new UnavailableError('the server is going away'), true)
+      session.fail(call, new UnavailableError('the server is going away'), true)
+    } else if (connection.waitingBytes > options.sendBytesMax) {
+      refuseSlowReader(call)
+    } else {
+      if (id > lastAccepted) lastAccepted = id
+      events.request(call)
     }
-    if (connection.waitingBytes > options.sendBytesMax) return refuseSlowReader(call)
-    if (id > lastAccepted) lastAccepted = id
-    events.request(call)
   }
 
   function refuseSlowReader(call: ServerCall): void {
     if (connection.waitingBytes > 2 * options.sendBytesMax) {
-      return connection.close(new UnavailableError('the caller does not read its answers'))
+      connection.close(new UnavailableError('the caller does not read its answers'))
+      return
     }
     session.fail(call, new OverloadedError('the caller does not read its answers'), true)
   }
@@ -114,7 +117,8 @@ export function serverSession(
         const tooLarge = new RpcProtocolError(
           `the answer takes ${payload.length} bytes; the caller accepts ${peerMessageBytesMax}`,
         )
-        return session.fail(call, tooLarge, false)
+        session.fail(call, tooLarge, false)
+        return
       }
       if (!finish(call)) return
       connection.send(frameKind.response, call.id, payload)

@@ -163,7 +163,10 @@ export async function rpcServer(runtime: Runtime, options: RpcServerOptions): Pr
   }
 
   function accept(stream: ByteStream): void {
-    if (draining || sessions.size >= limits.connectionsMax) return stream.destroy()
+    if (draining || sessions.size >= limits.connectionsMax) {
+      stream.destroy()
+      return
+    }
     const session = serverSession(
       runtime,
       stream,
