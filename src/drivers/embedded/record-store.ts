@@ -78,7 +78,7 @@ export function embeddedRecordStore(
     if (refusedAt !== undefined) return undefined
     const swept = results[1]?.changes ?? 0
     if (swept > 0) observer.count('recordsExpired', {}, swept)
-    return results.slice(2).map(({ rows }) => BigInt(rows[0]?.version ?? 0n))
+    return results.slice(2).map(({ rows }) => versionOf(rows[0]))
   }
 
   return {
@@ -131,11 +131,15 @@ export function embeddedRecordStore(
   }
 }
 
+function versionOf(row: SqlRow | undefined): bigint {
+  return BigInt(String(row?.version))
+}
+
 function storedRecord(row: SqlRow): StoredRecord {
   return {
     key: String(row.key),
     value: String(row.value),
-    version: BigInt(row.version ?? 0n),
+    version: versionOf(row),
     ...(row.due_in == null ? {} : { dueInMs: Number(row.due_in) }),
   }
 }
