@@ -36,6 +36,15 @@ export interface Decisions<State, Result> {
    * The first outcome wins.
    */
   decide(id: string, outcome: Result): Promise<Decided<Result>>
+  /**
+   * Decides only if `when` agrees to what is there (`undefined`: never opened).
+   * @returns `undefined` if it does not; an outcome that is there already is returned all the same.
+   */
+  decideIf(
+    id: string,
+    outcome: Result,
+    when: (instance: Instance<State, Result> | undefined) => boolean,
+  ): Promise<Decided<Result> | undefined>
   read(id: string): Promise<Instance<State, Result> | undefined>
   /** In order of id, after `after`; `limit` 1 to 1_000. */
   list(page: {
@@ -132,8 +141,11 @@ export interface Ownership<State, Result> {
   save(state: State, options?: { readonly answered?: readonly string[] }): Promise<void>
   /** A sign of life. */
   extend(): Promise<void>
-  /** Extends every third of `holdMs` in the background, at most for `maxMs`. */
-  keep(maxMs: number): void
+  /**
+   * Extends every third of `holdMs` in the background, at most for `maxMs`. `onRequests` is
+   * called after each extension while there are requests.
+   */
+  keep(maxMs: number, onRequests?: () => void): void
   /** The first outcome wins and stays. */
   decide(outcome: Result): Promise<Decided<Result>>
   /** Ends the ownership and leaves the instance to whoever claims it when it is due. */

@@ -50,6 +50,7 @@ export function ownershipOf<State, Result>(
   let record = start.record
   let version = start.version
   let validUntilMs = start.sentAtMs + holdMs
+  let seen = (): void => {}
   let last: Promise<unknown> = Promise.resolve()
 
   // Writes of one owner go one after the other, since each names the version of the one before.
@@ -140,8 +141,9 @@ export function ownershipOf<State, Result>(
     }
   }
 
-  function extend(): Promise<void> {
-    return inTurn(() => stayOpen((from) => ({ record: from, dueInMs: holdMs })))
+  async function extend(): Promise<void> {
+    await inTurn(() => stayOpen((from) => ({ record: from, dueInMs: holdMs })))
+    if (record.requests.length > 0) seen()
   }
 
   runtime.tasks.spawn('decision-deadline', watchDeadline)
@@ -168,7 +170,10 @@ export function ownershipOf<State, Result>(
       )
     },
     extend,
-    keep: (maxMs) => runtime.tasks.spawn('decision-renewal', () => renewFor(maxMs)),
+    keep(maxMs, onRequests = () => {}) {
+      seen = onRequests
+      runtime.tasks.spawn('decision-renewal', () => renewFor(maxMs))
+    },
     decide(outcome) {
       return inTurn(async () => {
         const { stored, ours } = await rewrite(({ epoch, stamp }) => ({

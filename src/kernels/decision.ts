@@ -9,6 +9,7 @@ import type { RecordStore, StoredRecord } from '../ports/record-store.ts'
 import type { Runtime } from '../runtime/runtime.ts'
 import type {
   Claim,
+  Decided,
   DecisionOptions,
   Decisions,
   Instance,
@@ -82,6 +83,25 @@ export function decisions<State, Result>(
       if (answer !== undefined) return answer
     }
     throw new OutcomeUnknownError(`"${id}" changed ${racesMax} times while it was read`)
+  }
+
+  async function decideIf(
+    id: string,
+    outcome: Result,
+    when: (instance: Instance<State, Result> | undefined) => boolean,
+  ): Promise<Decided<Result> | undefined> {
+    const mine = stamp()
+    const answer = await settle<Decided<Result> | 'refused'>(id, async (found) => {
+      if (found?.record.status === 'decided') {
+        return { outcome: found.record.outcome as Result, won: found.record.stamp === mine }
+      }
+      if (!when(found && instanceOf(id, found))) return 'refused'
+      const epoch = found?.record.epoch ?? 0n
+      const decided: DecisionRecord = { status: 'decided', epoch, stamp: mine, outcome }
+      const written = await write(id, decided, found?.stored.version ?? 'absent')
+      return written && { outcome, won: true }
+    })
+    return answer === 'refused' ? undefined : answer
   }
 
   const kernel: Decisions<State, Result> = {
@@ -163,19 +183,12 @@ export function decisions<State, Result>(
       })
     },
 
-    decide(id, outcome) {
-      const mine = stamp()
-      return settle(id, async (found) => {
-        if (found?.record.status === 'decided') {
-          const won = found.record.stamp === mine
-          return { outcome: found.record.outcome as Result, won }
-        }
-        const epoch = found?.record.epoch ?? 0n
-        const decided: DecisionRecord = { status: 'decided', epoch, stamp: mine, outcome }
-        const written = await write(id, decided, found?.stored.version ?? 'absent')
-        return written && { outcome, won: true }
-      })
+    async decide(id, outcome) {
+      const decided = await decideIf(id, outcome, () => true)
+      if (decided === undefined) throw new Error('unreachable: every instance is agreed to')
+      return decided
     },
+    decideIf,
 
     async read(id) {
       const found = await find(id)

@@ -1,0 +1,213 @@
+/**
+ * The saga engine: definitions on one side, stored instances on the other, and hands in between that
+ * execute what this process is able to. See `contract.ts` for what it promises.
+ */
+import { ClosedError, InvalidArgumentError, KeyReusedError } from '../../errors.ts'
+import { decisions } from '../../kernels/decision.ts'
+import type { Instance } from '../../kernels/decision-contract.ts'
+import { silentObserver } from '../../observability/observer.ts'
+import { requireInteger, requireText } from '../../ports/arguments.ts'
+import type { RecordStore } from '../../ports/record-store.ts'
+import { parseWith } from '../../ports/schema.ts'
+import type { Runtime } from '../../runtime/runtime.ts'
+import { canonicalJson } from '../canonical.ts'
+import type {
+  RunOptions,
+  SagaEngine,
+  SagaEngineOptions,
+  SagaHandle,
+  SagaOutcome,
+} from './contract.ts'
+import { begin } from './course.ts'
+import type { SagaDefinition, SagaPlan } from './definition.ts'
+import { definitions } from './definitions.ts'
+import { endings } from './endings.ts'
+import { execute, type SagaOwnership } from './executor.ts'
+import { operator } from './operator.ts'
+import { type Recovery, recovery } from './recovery.ts'
+import type { SagaEnd, SagaState } from './state.ts'
+import { idOf, keyOf, outcomeOfEnd, viewOf } from './view.ts'
+
+const inputLengthMax = 262_144
+const snapshotMax = 100
+const space = 'saga'
+
+export function sagaEngine(
+  runtime: Runtime,
+  records: RecordStore,
+  options: SagaEngineOptions = {},
+): SagaEngine {
+  const { observer = silentObserver, concurrency = 16, holdMs = 10_000, pollMs = 1_000 } = options
+  requireInteger('concurrency', concurrency, 1, 1_000)
+  requireInteger('holdMs', holdMs, 100, 3_600_000)
+  requireInteger('pollMs', pollMs, 10, 600_000)
+  const { retainMs } = options
+  const kept = retainMs === undefined ? {} : { retainMs }
+  const instances = decisions<SagaState, SagaEnd>(runtime, records, { space, ...kept })
+  const known = definitions(observer)
+  const waits = endings(runtime, instances, pollMs)
+  const running = new Map<string, SagaOwnership>()
+  const closing = new AbortController()
+  const { machine, process, incarnation } = runtime.identity
+  const owner = `${machine}/${process}/${incarnation}`.slice(-200)
+  const claim = { owner, holdMs }
+  let scout: Recovery | undefined
+  let draining = false
+  let idle: (() => void) | undefined
+
+  const canTake = (): boolean => scout !== undefined && !draining && running.size < concurrency
+
+  function launch(own: SagaOwnership): void {
+    const plan = known.planOf(own.state)
+    if (plan === undefined) return // its hold runs out, and somebody who knows it takes over
+    running.set(own.id, own)
+    waits.here(own.id)
+    runtime.tasks.spawn('saga-execution', async () => {
+      try {
+        await drive(plan, own)
+      } finally {
+        if (running.get(own.id) === own) running.delete(own.id)
+        waits.left(own.id)
+        scout?.wake()
+        if (running.size === 0) idle?.()
+      }
+    })
+  }
+
+  async function drive(plan: SagaPlan, own: SagaOwnership): Promise<void> {
+    const execution = {
+      runtime,
+      observer,
+      plan,
+      id: idOf(own.id),
+      pauseHereMs: holdMs / 2,
+      closing: closing.signal,
+      draining: () => draining,
+    }
+    try {
+      const stop = await execute(execution, own)
+      if (stop.kind === 'ended') waits.ended(own.id, stop.end)
+    } catch (error) {
+      // Lost to another executor, or the store is out of reach: the record says where to go on.
+      const reason = String(error).slice(0, 500)
+      observer.event('sagaInterrupted', { saga: plan.name, id: execution.id, reason })
+      observer.count('sagasInterrupted', { saga: plan.name })
+    }
+  }
+
+  function joined(id: string, input: string, found: Instance<SagaState, SagaEnd>): void {
+    const state = found.status === 'open' ? found.state : found.outcome.state
+    if (state === undefined) return // cancelled before it was started: any input finds that
+    if (canonicalJson('stored input', state.input, inputLengthMax) === input) return
+    throw new KeyReusedError(`saga "${state.saga}" with id "${id}" was begun with other input`, {
+      details: { saga: state.saga, id },
+    })
+  }
+
+  async function open(name: string, input: unknown, { id: given }: RunOptions): Promise<string> {
+    if (closing.signal.aborted) throw new ClosedError('the saga engine is closed')
+    const plan = known.newest(name)
+    const id = given ?? runtime.random.id('saga-id')
+    requireText('id', id, 200)
+    const text = canonicalJson(`input of saga "${name}"`, input, inputLengthMax)
+    await parseWith(plan.input, input, `input of saga "${name}"`)
+    const state = begin(plan, JSON.parse(text), runtime.clock.wallMs())
+    const key = keyOf(name, id)
+    const opened = await instances.open(key, state, canTake() ? { claim } : {})
+    if (opened.status === 'found') {
+      joined(id, text, opened.instance)
+      return id
+    }
+    observer.event('sagaBegun', { saga: name, id, version: plan.version })
+    if (opened.ownership) launch(opened.ownership)
+    else scout?.wake()
+    return id
+  }
+
+  async function result<R>(name: string, id: string): Promise<SagaOutcome<R> | undefined> {
+    const found = await instances.read(keyOf(name, id))
+    return found?.status === 'decided' ? outcomeOfEnd<R>(found.outcome) : undefined
+  }
+
+  async function wait<R>(name: string, id: string, signal?: AbortSignal): Promise<SagaOutcome<R>> {
+    return outcomeOfEnd<R>(await waits.wait(keyOf(name, id), signal))
+  }
+
+  const act = operator(runtime, instances, (key) => running.get(key))
+
+  function handle<Input, Results>(plan: SagaPlan): SagaHandle<Input, Results> {
+    const { name, version } = plan
+    return {
+      name,
+      version,
+      begin: async (input, runOptions = {}) => ({ id: await open(name, input, runOptions) }),
+      async run(input, runOptions = {}) {
+        const id = await open(name, input, runOptions)
+        return wait<Results>(name, id, runOptions.signal)
+      },
+      wait: (id, signal) => wait<Results>(name, id, signal),
+      result: (id) => result<Results>(name, id),
+      cancel: (id, reason) => act.cancel(name, id, reason),
+    }
+  }
+
+  const withdraw = observer.snapshot('sagas', async () => ({
+    running: [...running.keys()].slice(0, snapshotMax),
+    unclaimable: known.unclaimable(),
+    recent: (await instances.list({ limit: snapshotMax })).map(viewOf),
+  }))
+
+  async function drain(): Promise<void> {
+    draining = true
+    if (running.size > 0) {
+      await new Promise<void>((resolve) => {
+        idle = resolve
+      })
+    }
+  }
+
+  async function close(): Promise<void> {
+    if (closing.signal.aborted) return
+    draining = true
+    closing.abort(new ClosedError('the saga engine was closed'))
+    waits.close()
+    withdraw()
+    await drain()
+  }
+
+  return {
+    register<Input, Results>(definition: SagaDefinition<Input, Results>) {
+      if (definition.steps.length === 0) {
+        throw new InvalidArgumentError(`saga "${definition.name}" has no steps`)
+      }
+      known.add(definition)
+      scout?.wake()
+      return handle<Input, Results>(definition)
+    },
+    start() {
+      if (closing.signal.aborted) throw new ClosedError('the saga engine is closed')
+      scout ??= recovery<SagaState, SagaEnd>({
+        runtime,
+        observer,
+        instances,
+        owner,
+        holdMs,
+        pollMs,
+        signal: closing.signal,
+        freeHands: () => (draining ? 0 : concurrency - running.size),
+        accept: (state) => known.planOf(state) !== undefined,
+        found: launch,
+        passedOver: known.passedOver,
+      })
+    },
+    async inspect(name, id) {
+      const found = await instances.read(keyOf(name, id))
+      return found && viewOf(found)
+    },
+    list: async (page) => (await instances.list(page)).map(viewOf),
+    ...act,
+    drain,
+    close,
+    [Symbol.asyncDispose]: close,
+  }
+}
