@@ -27,13 +27,17 @@ export interface ShopClient {
   ): Promise<string | undefined>
   untilEnded(orderId: string, endBy: number): Promise<OrderStatus | undefined>
   invariants(endBy: number): Promise<Invariants | undefined>
+  /** GET, once. @returns the JSON of a 200, else `undefined`. */
+  read<Body>(path: string): Promise<Body | undefined>
+  /** POST, repeated until it is answered with a success. */
+  post(path: string, body: unknown, endBy: number): Promise<void>
 }
 
 const pauseMs = 200
 
 export function shopClient(url: string): ShopClient {
-  const pause = (): Promise<void> =>
-    new Promise((resolve) => setTimeout(resolve, pauseMs * (0.5 + Math.random())))
+  const pause = (times = 1): Promise<void> =>
+    new Promise((resolve) => setTimeout(resolve, times * pauseMs * (0.5 + Math.random())))
 
   async function ask(path: string, init?: RequestInit): Promise<Response | undefined> {
     const signal = AbortSignal.timeout(20_000)
@@ -41,6 +45,18 @@ export function shopClient(url: string): ShopClient {
   }
 
   return {
+    async read(path) {
+      const response = await ask(path)
+      return response?.status === 200 ? response.json().catch(() => undefined) : undefined
+    },
+    async post(path, body, endBy) {
+      const headers = { 'content-type': 'application/json' }
+      while (performance.now() < endBy) {
+        const response = await ask(path, { method: 'POST', headers, body: JSON.stringify(body) })
+        if (response?.ok === true) return
+        await pause()
+      }
+    },
     async place(order, key, endBy, retried) {
       while (performance.now() < endBy) {
         const headers = { 'content-type': 'application/json', 'idempotency-key': key }
@@ -55,11 +71,12 @@ export function shopClient(url: string): ShopClient {
       return undefined
     },
     async untilEnded(orderId, endBy) {
-      while (performance.now() < endBy) {
+      for (let looks = 1; performance.now() < endBy; looks++) {
         const response = await ask(`/api/orders/${orderId}`)
         const body = await response?.json().catch(() => undefined)
         if (response?.status === 200 && body !== undefined && body.status !== 'pending') return body
-        await pause()
+        // Looking often at what takes long would be a load of its own.
+        await pause(Math.min(5, looks))
       }
       return undefined
     },

@@ -1,0 +1,201 @@
+/**
+ * The trial of the shop: customers order while processes are killed at random, paused for longer than any
+ * lease, and the whole shop is killed; then every order must have ended as it should, and every piece and
+ * cent be where the customers' own account says.
+ *
+ *   npm run shop:chaos -- [--kills 100] [--shop-kills 2] [--pauses 4] [--rate 40] [--seed 1] [--expect-broken]
+ *
+ * With `--expect-broken` the trial succeeds if the invariants turn red: for runs with a planted bug
+ * (`HOLDFAST_SHOP_BUG=lost-compensation`).
+ */
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { parseArgs } from 'node:util'
+import { openingBalanceCents, openingStock, skus, users } from '../shared/catalog.ts'
+import { chance } from './chance.ts'
+import { absurdSku, audit, type Customers, customers } from './customers.ts'
+import { type ShopClient, shopClient } from './shop-client.ts'
+import { type ShopProcess, startShop } from './shop-process.ts'
+
+const { values } = parseArgs({
+  options: {
+    kills: { type: 'string', default: '100' },
+    'shop-kills': { type: 'string', default: '2' },
+    pauses: { type: 'string', default: '4' },
+    'pause-ms': { type: 'string', default: '16000' },
+    rate: { type: 'string', default: '40' },
+    seed: { type: 'string', default: '1' },
+    'expect-broken': { type: 'boolean', default: false },
+    verbose: { type: 'boolean', default: false },
+  },
+})
+const seed = Number(values.seed)
+const draw = chance(seed)
+const unfinishedMin = 10
+const extraStock = 100_000
+const extraCents = 100_000_000
+
+interface ProcessEntry {
+  readonly instance: string
+  readonly service: string
+  readonly pid: number | null
+  readonly state: string
+}
+
+const wait = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms))
+const say = (line: string): void => void process.stdout.write(`${line}\n`)
+const log = values.verbose ? say : (): void => {}
+
+async function processes(client: ShopClient): Promise<readonly ProcessEntry[]> {
+  return (await client.read<readonly ProcessEntry[]>('/api/processes')) ?? []
+}
+
+/** Waits until enough orders are under way, then notes the step each of a few of them is in. */
+async function atWork(
+  crowd: Customers,
+  client: ShopClient,
+  steps: Map<string, number>,
+): Promise<void> {
+  while (crowd.unfinished().length < unfinishedMin) await wait(20)
+  for (const { orderId } of crowd.unfinished().slice(-5)) {
+    const view = await client.read<{ steps: { name: string; state: string }[] }>(
+      `/api/orders/${orderId}`,
+    )
+    const current = view?.steps.find(({ state }) => !['done', 'undone'].includes(state))
+    const name = current?.name ?? 'before the first step'
+    steps.set(name, (steps.get(name) ?? 0) + 1)
+  }
+}
+
+async function killOne(client: ShopClient, killed: Map<string, number>): Promise<boolean> {
+  const alive = (await processes(client)).filter(({ state }) => state === 'ready')
+  if (alive.length === 0) return false
+  const services = [...new Set(alive.map(({ service }) => service))]
+  const service = draw.pick(services)
+  const victim = draw.pick(alive.filter((entry) => entry.service === service))
+  await client.post(
+    `/api/processes/${victim.instance}/kill`,
+    { signal: 'SIGKILL' },
+    performance.now() + 500,
+  )
+  killed.set(service, (killed.get(service) ?? 0) + 1)
+  return true
+}
+
+async function pauseOne(client: ShopClient, pauseMs: number): Promise<void> {
+  const alive = (await processes(client)).filter(({ state }) => state === 'ready')
+  const { instance } = draw.pick(alive)
+  const signal = (name: string): Promise<void> =>
+    client.post(`/api/processes/${instance}/kill`, { signal: name }, performance.now() + 2_000)
+  say(`pausing ${instance} for ${pauseMs} ms`)
+  await signal('SIGSTOP')
+  await wait(pauseMs)
+  await signal('SIGCONT')
+}
+
+async function prepare(client: ShopClient): Promise<void> {
+  const endBy = performance.now() + 60_000
+  for (const sku of skus.filter((each) => each !== absurdSku)) {
+    await client.post('/api/admin/stock', { sku, quantity: extraStock }, endBy)
+  }
+  for (const userId of users) {
+    await client.post('/api/admin/accounts', { userId, balanceCents: extraCents }, endBy)
+  }
+}
+
+async function trial(): Promise<number> {
+  const dataFolder = mkdtempSync(join(tmpdir(), 'holdfast-trial-'))
+  const started = performance.now()
+  say(`seed ${seed}; data in ${dataFolder}`)
+  let shop: ShopProcess = await startShop({ dataFolder, port: 0, log })
+  const port = Number(new URL(shop.url).port)
+  const client = shopClient(shop.url)
+  await prepare(client)
+  const crowd = customers(client, { rate: Number(values.rate), seed, run: `trial-${seed}` })
+  const killed = new Map<string, number>()
+  const steps = new Map<string, number>()
+  const total = Number(values.kills)
+  const shopKills = spread(Number(values['shop-kills']), total)
+  const pauses = spread(Number(values.pauses), total)
+  const paused: Promise<void>[] = []
+  for (let done = 0; done < total; ) {
+    await atWork(crowd, client, steps)
+    if (shopKills.delete(done)) {
+      say('killing the whole shop')
+      const pids = (await processes(client)).flatMap(({ pid }) => pid ?? [])
+      await shop.killAll(pids)
+      shop = await startShop({ dataFolder, port, log })
+      continue
+    }
+    if (pauses.delete(done)) paused.push(pauseOne(client, Number(values['pause-ms'])))
+    if (await killOne(client, killed)) done += 1
+    if (done % 10 === 0) {
+      const ended = crowd.placed.length - crowd.unfinished().length
+      say(
+        `${seconds(started)} s: ${done}/${total} kills, ${crowd.placed.length} orders, ${ended} ended`,
+      )
+    }
+    await wait(200 + draw.integer(800))
+  }
+  await Promise.all(paused)
+  await crowd.finish(performance.now() + 90_000)
+  const problems = await verdict(client, crowd)
+  const exit = await shop.stop()
+  if (exit !== 0) problems.push(`SIGTERM: the shop ended with ${exit}; expected 0`)
+  report({ crowd, killed, steps, problems, started })
+  if (problems.length === 0 || values['expect-broken'])
+    rmSync(dataFolder, { recursive: true, force: true })
+  return problems.length
+}
+
+async function verdict(client: ShopClient, crowd: Customers): Promise<string[]> {
+  const balanceCents = openingBalanceCents + extraCents
+  const pieces = openingStock + extraStock
+  const ordinary = await audit(client, crowd.placed, { balanceCents, pieces })
+  const problems = ordinary.filter((problem) => !problem.startsWith(`${absurdSku} is`))
+  if (crowd.lost() > 0) problems.push(`${crowd.lost()} orders were never accepted`)
+  const invariants = await client.invariants(performance.now() + 30_000)
+  for (const { name, ok, detail } of invariants?.checks ?? []) {
+    say(`${ok ? 'holds ' : 'BROKEN'} ${name}: ${detail}`)
+    if (!ok) problems.push(`invariant ${name}: ${detail}`)
+  }
+  if (invariants === undefined) problems.push('the invariants did not answer')
+  return problems
+}
+
+interface Findings {
+  readonly crowd: Customers
+  readonly killed: ReadonlyMap<string, number>
+  readonly steps: ReadonlyMap<string, number>
+  readonly problems: readonly string[]
+  readonly started: number
+}
+
+function report({ crowd, killed, steps, problems, started }: Findings): void {
+  const table = (map: ReadonlyMap<string, number>): string =>
+    [...map].map(([name, count]) => `${name} ${count}`).join(', ')
+  const confirmed = crowd.placed.filter(({ end }) => end?.status === 'confirmed').length
+  const rejected = crowd.placed.filter(({ end }) => end?.status === 'rejected').length
+  say(`orders: ${crowd.placed.length} accepted, ${confirmed} confirmed, ${rejected} rejected`)
+  say(`kills by service: ${table(killed)}`)
+  say(`steps that sampled unfinished orders were in at a kill: ${table(steps)}`)
+  for (const problem of problems.slice(0, 20)) say(`PROBLEM ${problem}`)
+  say(`${problems.length} problems in ${seconds(started)} s`)
+}
+
+const seconds = (since: number): string => ((performance.now() - since) / 1_000).toFixed(0)
+
+/** `count` places spread evenly over `total`. */
+function spread(count: number, total: number): Set<number> {
+  return new Set(
+    Array.from({ length: count }, (_, index) => Math.floor(((index + 1) * total) / (count + 1))),
+  )
+}
+
+const found = await trial()
+process.exitCode = found === 0 || values['expect-broken'] ? 0 : 1
+if (values['expect-broken'] && found === 0) {
+  say('the planted bug was not found')
+  process.exitCode = 1
+}
