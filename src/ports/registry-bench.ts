@@ -92,18 +92,14 @@ export function believed(changes: readonly RegistryChange[]): Record<string, str
 
 /** The changes in few words: `put a=1`, `removed a (expired)`. */
 export function inWords(changes: readonly RegistryChange[]): string[] {
-  return changes.map((change) => {
-    switch (change.kind) {
-      case 'snapshot':
-        return `snapshot ${change.entries.map(({ key, value }) => `${key}=${value}`).join(' ')}`
-      case 'put':
-        return `put ${change.entry.key}=${change.entry.value}`
-      case 'removed':
-        return `removed ${change.key} (${change.cause})`
-      case 'compacted':
-        return 'compacted'
-    }
-  })
+  return changes.map(inWord)
+}
+
+function inWord(change: RegistryChange): string {
+  if (change.kind === 'put') return `put ${change.entry.key}=${change.entry.value}`
+  if (change.kind === 'removed') return `removed ${change.key} (${change.cause})`
+  if (change.kind === 'compacted') return 'compacted'
+  return `snapshot ${change.entries.map(({ key, value }) => `${key}=${value}`).join(' ')}`
 }
 
 export async function keysOf(registry: Registry, prefix: string): Promise<string[]> {

@@ -6,6 +6,7 @@ import type { ConformanceCase } from './conformance.ts'
 import type { Registry } from './registry.ts'
 import {
   believed,
+  type Collected,
   collect,
   inWords,
   keysOf,
@@ -54,20 +55,25 @@ export const registryWatchCases: readonly ConformanceCase<Registry>[] = [
     async run(bench) {
       const base = bench.unique('gap')
       const session = await openSession(bench)
-      const writes = Array.from({ length: 40 }, (_, index) =>
-        index % 3 === 2
-          ? bench.store.deregister(session, `${base}${index % 7}`)
-          : bench.store.register(session, `${base}${index % 7}`, String(index)),
-      )
-      const watches = [collect(bench, base), collect(bench, base)]
-      await Promise.all(writes)
-      const { entries } = await bench.store.list(base)
-      const truth = Object.fromEntries(entries.map(({ key, value }) => [key, value]))
-      for (const watch of watches) {
-        await until(bench, 'the watcher believes what is true', () => {
-          return JSON.stringify(sorted(believed(watch.changes))) === JSON.stringify(sorted(truth))
+      const whole = collect(bench, base)
+      await until(bench, 'a snapshot', () => whole.changes.length === 1)
+      const late: Collected[] = []
+      for (let write = 0; write < 60; write += 1) {
+        const key = `${base}${write % 7}`
+        if (write % 10 === 5) late.push(collect(bench, base, { registry: await bench.another() }))
+        if (write % 4 === 3) await bench.store.deregister(session, key)
+        else await bench.store.register(session, key, String(write))
+      }
+      const { revision } = await bench.store.list(base)
+      for (const watch of [whole, ...late]) {
+        await until(bench, 'the newest change', () => {
+          return (watch.changes.at(-1)?.revision ?? 0n) >= revision
         })
         await watch.stop()
+        const from = watch.changes[0]?.revision ?? 0n
+        const after = whole.changes.filter((change) => change.revision > from)
+        checkEqual(watch.changes.slice(1), after, `the changes after ${from}`)
+        checkEqual(believed(watch.changes), believed(whole.changes), 'what it believes')
       }
     },
   },
@@ -214,7 +220,3 @@ export const registryWatchCases: readonly ConformanceCase<Registry>[] = [
     },
   },
 ]
-
-function sorted(record: Record<string, string>): [string, string][] {
-  return Object.entries(record).sort(([a], [b]) => (a < b ? -1 : 1))
-}

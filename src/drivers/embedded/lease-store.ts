@@ -9,7 +9,7 @@
  */
 import { LeaseLostError, LimitExceededError } from '../../errors.ts'
 import type { Observer } from '../../observability/observer.ts'
-import { requireInteger, requireLength, requireText } from '../../ports/arguments.ts'
+import { requireInteger, requireLength } from '../../ports/arguments.ts'
 import {
   type Lease,
   type LeaseCapabilities,
@@ -33,6 +33,7 @@ import {
   withdrawStatement,
 } from './lease-statements.ts'
 import { leaseWatches } from './lease-watch.ts'
+import { requireName, requireNoNul } from './names.ts'
 import { topicOf } from './topic.ts'
 
 const ttlMinMs = 10
@@ -116,8 +117,8 @@ export async function embeddedLeaseStore(
     },
 
     async withdraw(name, attemptId) {
-      requireText('name', name, 512)
-      requireText('attemptId', attemptId, 64)
+      requireName('name', name, 512)
+      requireName('attemptId', attemptId, 64)
       await file.run({
         statements: [withdrawStatement(namespace, name, attemptId)],
         durability: 'relaxed',
@@ -126,7 +127,7 @@ export async function embeddedLeaseStore(
     },
 
     watch(name, wake, attemptId) {
-      requireText('name', name, 512)
+      requireName('name', name, 512)
       return watches.watch(name, wake, attemptId)
     },
 
@@ -149,7 +150,7 @@ export async function embeddedLeaseStore(
     },
 
     async evict(name) {
-      requireText('name', name, 512)
+      requireName('name', name, 512)
       const { results } = await file.run({
         statements: [evictStatement(scope(), name)],
         durability: 'relaxed',
@@ -165,16 +166,17 @@ export async function embeddedLeaseStore(
 }
 
 function validate({ name, ttlMs, attemptId, holder = '', queueForMs }: LeaseRequest): void {
-  requireText('name', name, 512)
-  requireText('attemptId', attemptId, 64)
+  requireName('name', name, 512)
+  requireName('attemptId', attemptId, 64)
   requireInteger('ttlMs', ttlMs, ttlMinMs, ttlMaxMs)
   requireLength('holder', holder, 200)
+  requireNoNul('holder', holder)
   if (queueForMs !== undefined) requireInteger('queueForMs', queueForMs, 1, queueForMaxMs)
 }
 
 function requireLease(lease: Lease): void {
-  requireText('name', lease.name, 512)
-  requireText('attemptId', lease.attemptId, 64)
+  requireName('name', lease.name, 512)
+  requireName('attemptId', lease.attemptId, 64)
 }
 
 /** All processes of a machine read one clock, so the row's end needs no translation, only the margin. */

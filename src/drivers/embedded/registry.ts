@@ -7,11 +7,12 @@
  */
 import { LeaseLostError, LimitExceededError } from '../../errors.ts'
 import type { Observer } from '../../observability/observer.ts'
-import { requireInteger, requireLength, requireText } from '../../ports/arguments.ts'
+import { requireInteger, requireLength } from '../../ports/arguments.ts'
 import type { Registry, Session } from '../../ports/registry.ts'
 import type { Runtime } from '../../runtime/runtime.ts'
 import type { SqlFile, SqlOutcome, SqlStatement } from '../../runtime/sql.ts'
 import { keyRange } from './key-range.ts'
+import { requireName, requireNoNul } from './names.ts'
 import { type LivingSession, livingSession, type SessionStore } from './registry-session.ts'
 import {
   bootStatements,
@@ -87,6 +88,7 @@ export async function embeddedRegistry(
     async openSession({ ttlMs, owner }) {
       requireInteger('ttlMs', ttlMs, sessionTtlMinMs, sessionTtlMaxMs)
       requireLength('owner', owner, 200)
+      requireNoNul('owner', owner)
       const id = runtime.random.id('registry-session')
       const startedMs = nowMs()
       const session = { id, owner, expiresMs: startedMs + ttlMs }
@@ -108,8 +110,9 @@ export async function embeddedRegistry(
     },
 
     async register(session, key, value) {
-      requireText('key', key, 512)
+      requireName('key', key, 512)
       requireLength('value', value, valueLengthMax)
+      requireNoNul('value', value)
       requireAlive(session)
       const entry = { sessionId: session.id, key, value, nowMs: nowMs() }
       const { results } = await change(registerStatements(namespace, entry))
@@ -121,7 +124,7 @@ export async function embeddedRegistry(
     },
 
     async deregister(session, key) {
-      requireText('key', key, 512)
+      requireName('key', key, 512)
       const { results } = await change(deregisterStatements(namespace, session.id, key))
       return results.at(-1)?.changes === 1
     },
