@@ -17,6 +17,8 @@ export interface SimulatedMachine {
   readonly name: string
   readonly clock: MachineClock
   readonly processes: Map<string, SimulatedProcess>
+  /** Those that start with the machine, once it has power again. */
+  readonly interrupted: Set<SimulatedProcess>
   isUp(): boolean
   network(owner: Incarnation): Network
   disk(owner: Incarnation): Disk
@@ -33,20 +35,24 @@ export function simulatedMachine(core: Core, fabric: Fabric, name: string): Simu
   const sql = sqlDisk(core, name)
   const processes = new Map<string, SimulatedProcess>()
   let up = true
-  let interrupted: SimulatedProcess[] = []
+  const interrupted = new Set<SimulatedProcess>()
   return {
     name,
     clock,
     processes,
     isUp: () => up,
+    interrupted,
     network: (owner) => fabric.network(owner, name),
     disk: (owner) => disk.disk(owner),
     sql: (owner) => sql.engine(owner),
     crash() {
       if (!up) return
       up = false
-      interrupted = [...processes.values()].filter((process) => process.alive())
-      for (const process of interrupted) process.end('power-cut')
+      for (const process of processes.values()) {
+        if (!process.alive()) continue
+        interrupted.add(process)
+        process.end('power-cut')
+      }
       disk.crash()
       sql.crash()
     },
@@ -55,7 +61,7 @@ export function simulatedMachine(core: Core, fabric: Fabric, name: string): Simu
       up = true
       clock.boot()
       for (const process of interrupted) process.start()
-      interrupted = []
+      interrupted.clear()
       for (const mended of core.weather.onMended) mended()
     },
     close: () => sql.close(),

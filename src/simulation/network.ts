@@ -162,7 +162,10 @@ export function fabric(core: Core, isUp: (host: string) => boolean): Fabric {
     const links = new Map<string, () => number>()
     const wordFor = (target: string): number => {
       let next = links.get(target)
-      if (next === undefined) links.set(target, (next = streamOf(owner.key, target).word))
+      if (next === undefined) {
+        next = streamOf(owner.key, target).word
+        links.set(target, next)
+      }
       return next()
     }
     return {

@@ -60,7 +60,11 @@ export function simulatedProcess(
     alive: () => life?.alive === true,
     finished: () => finished,
     start() {
-      if (life?.alive || finished || !machine.isUp()) return
+      if (life?.alive || finished) return
+      if (!machine.isUp()) {
+        machine.interrupted.add(self)
+        return
+      }
       const own = incarnation(name, mix(key, ++lives))
       life = own
       owners.set(own, self)

@@ -3,6 +3,7 @@
  * checks. The first failure ends the run.
  */
 import type { Runtime } from '../runtime/runtime.ts'
+import { RuntimeBypassedError } from './bypassed.ts'
 import { hashText, mix, seedKey } from './chance.ts'
 import type { Core, Platform } from './core.ts'
 import { faultControl } from './fault-control.ts'
@@ -138,8 +139,12 @@ export async function runOnce(
   }
 
   const processEvents: ProcessEvents = {
-    ended: (process) => void open.delete(process),
+    ended(process) {
+      open.delete(process)
+    },
     threw(process, what, error) {
+      if (error instanceof RuntimeBypassedError)
+        return fail('nondeterminism', messageOf(error), error)
       if (!process.role.mayThrow) return fail(what, messageOf(error), error)
       process.end('kill')
       events.after(nature, restartAfterMs * 1_000, 'restart', () => process.start())
@@ -182,7 +187,8 @@ export async function runOnce(
 
   function noProgress(how: string): void {
     if (phase === 'prepare') {
-      return fail('scenario', 'the scenario waits for something outside the world, for ever')
+      fail('scenario', 'the scenario waits for something outside the world, for ever')
+      return
     }
     const waiting = [...open].map((process) => process.name).join(', ')
     fail('no-progress', `after healing, these did not end ${how}: ${waiting}`)
@@ -203,7 +209,7 @@ export async function runOnce(
   function settle(): void {
     for (const [name, holds] of stage.invariants) {
       const verdict = holds()
-      if (verdict !== true) return fail(name, verdict)
+      if (verdict !== true) fail(name, verdict)
     }
     if (phase === 'faults' && clients > 0 && open.size === 0) heal()
     if (phase === 'healed' && open.size === 0) verifyNext()

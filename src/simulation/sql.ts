@@ -32,6 +32,8 @@ interface Connection {
   closed: boolean
   readonly closing: (() => void)[]
   readonly topics: Map<string, Set<() => void>>
+  /** Gives up the file, and the lock with it: closed, or the process died. */
+  readonly leave: () => void
 }
 
 interface Pending {
@@ -103,7 +105,11 @@ export function sqlDisk(core: Core, machine: string): SqlDisk {
   }
 
   function begin(shared: Shared, connection: Connection): void {
-    if (shared.writer !== undefined) return waitForLock(shared, connection, shared.writer)
+    if (shared.writer === undefined) enterWindow(shared, connection)
+    else waitForLock(shared, connection, shared.writer)
+  }
+
+  function enterWindow(shared: Shared, connection: Connection): void {
     shared.writer = connection
     const groupMax = weather.rough ? 1 + connection.draws.below(8) : 256
     const group = connection.queue.filter(({ batch }) => batch.mode !== 'read').slice(0, groupMax)
@@ -126,7 +132,8 @@ export function sqlDisk(core: Core, machine: string): SqlDisk {
     }
     if (connection.queue.length === 0) {
       connection.busy = false
-      return pump(shared, connection)
+      pump(shared, connection)
+      return
     }
     const waitUs = 1 + connection.draws.below(lockPollUs)
     scheduler.after(connection.owner, waitUs, 'sql waited', () => begin(shared, connection))
@@ -199,7 +206,10 @@ export function sqlDisk(core: Core, machine: string): SqlDisk {
         // A closure of its own, so that one callback may listen twice.
         const entry = (): void => wake()
         let wakes = connection.topics.get(topic)
-        if (wakes === undefined) connection.topics.set(topic, (wakes = new Set()))
+        if (wakes === undefined) {
+          wakes = new Set()
+          connection.topics.set(topic, wakes)
+        }
         wakes.add(entry)
         return () => {
           const left = connection.topics.get(topic)
@@ -214,7 +224,7 @@ export function sqlDisk(core: Core, machine: string): SqlDisk {
         if (connection.busy || connection.queue.length > 0) {
           await new Promise<void>((resolve) => connection.closing.push(resolve))
         }
-        shared.connections.delete(connection)
+        connection.leave()
       },
     }
   }
@@ -231,40 +241,48 @@ export function sqlDisk(core: Core, machine: string): SqlDisk {
 
   function open(owner: Incarnation, options: SqlOpenOptions, draws: Draws): Promise<SqlFile> {
     const { path, migrations, busyMs = 5_000 } = options
+    const untilUs = scheduler.nowUs() + busyMs * 1_000
     return new Promise((resolve, reject) => {
-      const connection: Connection = {
-        owner,
-        draws,
-        busyMs,
-        queue: [],
-        queuedBytes: 0,
-        busy: false,
-        closed: false,
-        closing: [],
-        topics: new Map(),
-      }
-      const untilUs = scheduler.nowUs() + busyMs * 1_000
       const attempt = (): void => {
         const shared = sharedFile(path)
-        if (shared.writer !== undefined) {
-          if (scheduler.nowUs() > untilUs) return reject(busyError(path, shared.writer, busyMs))
+        const { writer } = shared
+        if (writer !== undefined && scheduler.nowUs() < untilUs) {
           scheduler.after(owner, lockPollUs, 'sql waited', attempt)
           return
         }
         try {
+          if (writer !== undefined) throw busyError(path, writer, busyMs)
           shared.file.migrate(migrations)
+          resolve(fileOf(shared, connect(shared, owner, busyMs, draws)))
         } catch (error) {
-          return reject(error)
+          reject(error)
         }
-        shared.connections.add(connection)
-        owner.endings.add(() => {
-          shared.connections.delete(connection)
-          if (shared.writer === connection) shared.writer = undefined
-        })
-        resolve(fileOf(shared, connection))
       }
-      after(connection, times.commit, 'sql open', attempt)
+      const delayUs = weather.diskUs(machine, times.commit, draws)
+      scheduler.after(owner, delayUs, 'sql open', attempt)
     })
+  }
+
+  function connect(shared: Shared, owner: Incarnation, busyMs: number, draws: Draws): Connection {
+    const connection: Connection = {
+      owner,
+      draws,
+      busyMs,
+      queue: [],
+      queuedBytes: 0,
+      busy: false,
+      closed: false,
+      closing: [],
+      topics: new Map(),
+      leave() {
+        owner.endings.delete(connection.leave)
+        shared.connections.delete(connection)
+        if (shared.writer === connection) shared.writer = undefined
+      },
+    }
+    shared.connections.add(connection)
+    owner.endings.add(connection.leave)
+    return connection
   }
 
   return {

@@ -88,9 +88,13 @@ export function wires(core: Core, isUp: (host: string) => boolean): Wires {
   function arrive(from: StreamEnd, to: StreamEnd, segment: Segment): void {
     if (from.stalled.length > 0 || !reachable(from, to)) {
       from.stalled.push(segment)
-      return stallNow(from)
+      stallNow(from)
+      return
     }
-    if (to.over || !to.owner.alive) return reset(to, from)
+    if (to.over || !to.owner.alive) {
+      reset(to, from)
+      return
+    }
     to.inbox.push(segment)
     flush(to)
     // The data came, but its acknowledgement cannot: the sender will give up all the same.
@@ -141,25 +145,25 @@ export function wires(core: Core, isUp: (host: string) => boolean): Wires {
   }
 
   function handOver(end: StreamEnd): void {
-    const { receiver } = end
+    const { receiver, failure } = end
     if (receiver === undefined) return
-    if (end.failure !== undefined) {
-      const { failure } = end
+    if (failure !== undefined) {
       end.failure = undefined
       end.receiver = undefined
-      return receiver.failed(failure)
+      receiver.failed(failure)
+      return
     }
-    if (!end.reading) return
-    const segment = end.inbox.shift()
+    const segment = end.reading ? end.inbox.shift() : undefined
     if (segment === undefined) return
-    if (segment !== 'end') {
-      if (end.peer !== undefined) taken(end.peer, segment.length)
-      return receiver.data(segment)
+    if (segment === 'end') {
+      end.gotEnd = true
+      if (end.sentEnd) retire(end)
+      end.receiver = undefined
+      receiver.ended()
+      return
     }
-    end.gotEnd = true
-    if (end.sentEnd) retire(end)
-    end.receiver = undefined
-    receiver.ended()
+    if (end.peer !== undefined) taken(end.peer, segment.length)
+    receiver.data(segment)
   }
 
   function taken(sender: StreamEnd, bytes: number): void {

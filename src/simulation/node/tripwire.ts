@@ -3,19 +3,106 @@
  * than Runtime: whoever tries is told so at once, with a stack that names him. Errors that nobody
  * caught go to the world instead of ending the process.
  */
+import { RuntimeBypassedError } from '../bypassed.ts'
+
+type Callable = (...parameters: unknown[]) => unknown
+
+/** What is watched, and what to use instead. */
+const watched: readonly (readonly [object, string, string])[] = [
+  [Date, 'now', 'runtime.clock.wallMs()'],
+  [Math, 'random', 'runtime.random'],
+  [performance, 'now', 'runtime.clock.monotonicMs()'],
+  [globalThis, 'setTimeout', 'runtime.timers.schedule()'],
+  [globalThis, 'setInterval', 'runtime.timers.schedule()'],
+  [globalThis, 'setImmediate', 'runtime.timers.schedule()'],
+  [globalThis, 'fetch', 'runtime.network'],
+  [AbortSignal, 'timeout', 'runtime.timers.schedule()'],
+  [globalThis.crypto, 'randomUUID', 'runtime.random.id()'],
+  [globalThis.crypto, 'getRandomValues', 'runtime.random.bytes()'],
+]
+
+/** Node itself, the test runner and the SQLite library may: they do not decide what a world does. */
+const allowedCallers =
+  /node:internal|node_modules\/(?:@?vitest|chai|libsql|@libsql|better-sqlite3|@neon-rs)\//
 
 /** Enters the world. @returns leaves it again, with everything as it was. */
 export function enterWorld(unhandled: (error: unknown) => void): () => void {
-  const rejections = process.listeners('unhandledRejection')
-  const exceptions = process.listeners('uncaughtException')
-  process.removeAllListeners('unhandledRejection')
-  process.removeAllListeners('uncaughtException')
-  process.on('unhandledRejection', unhandled)
-  process.on('uncaughtException', unhandled)
+  const dropWires = setWires(unhandled)
+  const giveBack = takeErrors(unhandled)
   return () => {
-    process.removeListener('unhandledRejection', unhandled)
-    process.removeListener('uncaughtException', unhandled)
-    for (const listener of rejections) process.on('unhandledRejection', listener)
-    for (const listener of exceptions) process.on('uncaughtException', listener)
+    dropWires()
+    giveBack()
   }
+}
+
+function takeErrors(unhandled: (error: unknown) => void): () => void {
+  const names = ['unhandledRejection', 'uncaughtException'] as const
+  const before = names.map((name) => process.rawListeners(name))
+  for (const name of names) {
+    process.removeAllListeners(name)
+    process.on(name, unhandled)
+  }
+  return () => {
+    names.forEach((name, index) => {
+      process.removeListener(name, unhandled)
+      for (const listener of before[index] ?? []) process.on(name, listener as () => void)
+    })
+  }
+}
+
+function setWires(unhandled: (error: unknown) => void): () => void {
+  const trip = (name: string, instead: string): void => {
+    const error = new RuntimeBypassedError(
+      `${name} was called in a simulated world: use ${instead}`,
+    )
+    // The first frame outside this file is the caller.
+    const frames = (error.stack ?? '').split('\n').filter((line) => /^\s+at /.test(line))
+    const caller = frames.find((line) => !line.includes('tripwire')) ?? ''
+    if (allowedCallers.test(caller)) return
+    unhandled(error) // somebody may catch what is thrown, and a swallowed leak is still a leak
+    throw error
+  }
+  const restore = watched.map(([owner, name, instead]) => replace(owner, name, instead, trip))
+  const RealDate = globalThis.Date
+  globalThis.Date = watchedDate(RealDate, trip)
+  return () => {
+    globalThis.Date = RealDate
+    for (const undo of restore) undo()
+  }
+}
+
+function replace(
+  owner: object,
+  name: string,
+  instead: string,
+  trip: (name: string, instead: string) => void,
+): () => void {
+  const before = Object.getOwnPropertyDescriptor(owner, name)
+  const real = Reflect.get(owner, name) as Callable
+  const wire: Callable = (...parameters) => {
+    trip(name, instead)
+    return Reflect.apply(real, owner, parameters)
+  }
+  Object.defineProperty(owner, name, { value: wire, configurable: true, writable: true })
+  return () => {
+    if (before === undefined) Reflect.deleteProperty(owner, name)
+    else Object.defineProperty(owner, name, before)
+  }
+}
+
+/** Dates made from a number or text are fine; the present is not. */
+function watchedDate(
+  real: DateConstructor,
+  trip: (name: string, instead: string) => void,
+): DateConstructor {
+  return new Proxy(real, {
+    construct(target, parameters, newTarget) {
+      if (parameters.length === 0) trip('new Date()', 'runtime.clock.wallMs()')
+      return Reflect.construct(target, parameters, newTarget)
+    },
+    apply(target, self, parameters) {
+      trip('Date()', 'runtime.clock.wallMs()')
+      return Reflect.apply(target, self, parameters)
+    },
+  })
 }
