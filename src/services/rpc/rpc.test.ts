@@ -203,7 +203,7 @@ describe('a deadline', () => {
       expect(calls[0]?.remainingMs()).toBe(0)
     }))
 
-  it('RP-1: of a nested call is the earlier of its own and its parent's, and they end together', () =>
+  it('RP-1: of a nested call is the earlier of its own and that of its parent, and ends with it', () =>
     inVirtualTime(async (_, runtime) => {
       const server = await rpcServer(runtime, { address: ADDRESS })
       const source = changingSource([endpointAt(ADDRESS)])
