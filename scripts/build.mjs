@@ -2,7 +2,7 @@
  * Builds `dist`. With `--if-stale` only when a source is newer than the last build.
  */
 import { execFileSync } from 'node:child_process'
-import { existsSync, mkdirSync, readdirSync, statSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
@@ -29,7 +29,12 @@ function stale() {
   return Math.max(...inputs, ...folders.map(newest)) > statSync(stamp).mtimeMs
 }
 
-if (!process.argv.includes('--if-stale') || stale()) {
+const always = !process.argv.includes('--if-stale')
+if (always || stale()) {
+  // A release holds nothing of sources that are gone.
+  if (always)
+    for (const folder of ['dist', 'build'])
+      rmSync(join(root, folder), { recursive: true, force: true })
   const tsdown = join(root, 'node_modules', 'tsdown', 'dist', 'run.mjs')
   execFileSync(process.execPath, [tsdown, '--no-clean'], { cwd: root, stdio: 'inherit' })
   mkdirSync(dirname(stamp), { recursive: true })

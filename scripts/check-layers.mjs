@@ -14,13 +14,14 @@ const table = {
   runtime: ['errors'],
   observability: ['errors', 'runtime'],
   simulation: ['errors', 'runtime'],
-  ports: ['errors', 'runtime:types'],
+  ports: ['errors', 'runtime:types', 'observability:types'],
   protocols: ['errors', 'runtime:types'],
   hosts: ['errors', 'runtime', 'observability', 'protocols'],
   resilience: ['errors', 'runtime', 'observability', 'ports'],
   kernels,
   drivers: ['errors', 'runtime', 'observability', 'ports', 'protocols', 'hosts', 'resilience'],
-  index: [...kernels, 'kernels', ...features, 'drivers'],
+  index: [...kernels, 'kernels', ...features, 'drivers', 'composition'],
+  composition: [...kernels, 'kernels', ...features, 'drivers'],
   console: ['errors', 'runtime', 'observability'],
   testing: anything,
   cli: anything,
@@ -56,7 +57,7 @@ function problemsOf(path) {
     if (isTest(path) || allowed.includes('*')) return []
     const targetArea = areaOf(target)
     if (targetArea === area) return sameArea(path, where, target)
-    if (target.includes('runtime/node/') && area !== 'index') {
+    if (target.includes('runtime/node/') && area !== 'composition') {
       return [`${where}: only the front door and composition roots may import runtime/node`]
     }
     if (allowed.includes(targetArea)) return []

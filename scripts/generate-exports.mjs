@@ -6,7 +6,7 @@ import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { dirname, join, relative } from 'node:path'
 import { root } from './sources.mjs'
 
-const hidden = /^(cli|console\/page)/
+const hidden = /^(composition|console\/page)/
 
 const folders = readdirSync(join(root, 'src'), { recursive: true, withFileTypes: true })
   .filter((entry) => entry.isFile() && entry.name === 'index.ts')

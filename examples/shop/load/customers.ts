@@ -7,7 +7,7 @@ import { chance } from './chance.ts'
 import type { OrderStatus, ShopClient } from './shop-client.ts'
 
 /** More than the shop will ever have: an order for it must end rejected. */
-export const absurdQuantity = 900
+export const absurdQuantity = 9_000
 export const absurdSku = 'sku-100'
 
 export interface Placed {

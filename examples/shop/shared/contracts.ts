@@ -10,7 +10,7 @@ const cents = z.number().int().min(0).max(1_000_000_000)
 const name = z.string().min(1).max(100)
 
 export const Items = z
-  .array(z.object({ sku: name, quantity: z.number().int().min(1).max(1_000) }))
+  .array(z.object({ sku: name, quantity: z.number().int().min(1).max(10_000) }))
   .min(1)
   .max(20)
 

@@ -1,0 +1,5 @@
+export type { BoundSaga } from './bound-saga.ts'
+export type { ClientOptions } from './clients.ts'
+export type { HoldfastNode, HoldfastOptions } from './holdfast.ts'
+export { holdfast } from './holdfast.ts'
+export type { PortDrivers, Stores } from './stores.ts'
