@@ -23,6 +23,10 @@ const PEER_TABLE = `CREATE TABLE IF NOT EXISTS holdfast_peer (
   address TEXT PRIMARY KEY, version INTEGER NOT NULL, pid INTEGER NOT NULL, boot TEXT NOT NULL
 ) WITHOUT ROWID`
 
+/** For every connection. Waiting for locks is done by the queue, in slices, never inside SQLite. */
+export const settings: string =
+  'PRAGMA busy_timeout = 0; PRAGMA foreign_keys = ON; PRAGMA journal_size_limit = 67108864'
+
 /** @throws as `SqlEngine.open` says, but for migrations. */
 export async function openDatabase(
   library: SqliteLibrary,
@@ -38,9 +42,8 @@ export async function openDatabase(
   try {
     const database = library.open(path)
     try {
-      database.exec('PRAGMA busy_timeout = 0; PRAGMA foreign_keys = ON')
+      database.exec(settings)
       await whileBusy(path, busyMs, () => enterWalMode(database, path))
-      database.exec('PRAGMA synchronous = FULL; PRAGMA journal_size_limit = 67108864')
       return database
     } catch (cause) {
       database.close()

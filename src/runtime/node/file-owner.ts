@@ -1,0 +1,220 @@
+/**
+ * The caller's end of the file's thread: numbers requests, bounds what waits, and says the truth when
+ * the thread dies. A write that was sent may then have been committed, so its outcome is unknown; what
+ * is asked later starts a new thread.
+ *
+ * The thread does not keep the process alive; a batch that waits for its answer does.
+ */
+import type { Worker } from 'node:worker_threads'
+import {
+  type HoldfastError,
+  LimitExceededError,
+  OutcomeUnknownError,
+  UnavailableError,
+} from '../../errors.ts'
+import type { SqlBatch, SqlOutcome } from '../sql.ts'
+import { requireBatch, requireTopic } from '../sql-limits.ts'
+import {
+  decodeError,
+  type Reply,
+  type Request,
+  type WireError,
+  type WorkerSettings,
+} from './sqlite-messages.ts'
+import type { StartThread } from './sqlite-thread.ts'
+
+export interface FileOwner {
+  open(migrations: readonly string[], busyMs: number): Promise<void>
+  run(batch: SqlBatch, busyMs: number): Promise<SqlOutcome>
+  listen(topic: string, wake: () => void): () => void
+  close(): Promise<void>
+}
+
+/** Of one file in one process. */
+export const waitingBatchesMax: number = 10_000
+export const waitingBytesMax: number = 67_108_864
+export const topicsMax: number = 10_000
+
+/** Nobody waits for the answer to a greeting. */
+const greetingId = 0
+
+interface Pending {
+  readonly kind: Request['kind']
+  readonly batch?: SqlBatch
+  readonly sizeBytes: number
+  resolve(outcome: SqlOutcome | undefined): void
+  reject(error: HoldfastError): void
+}
+
+export function fileOwner(settings: WorkerSettings, start: StartThread): FileOwner {
+  const pending = new Map<number, Pending>()
+  const listeners = new Map<string, Set<() => void>>()
+  let thread: Worker | undefined
+  let outbox: Request[] = []
+  let nextId = 1
+  let waitingBytes = 0
+  /** How the file was opened, to open it again in a new thread. */
+  let reopening: { readonly migrations: readonly string[]; readonly busyMs: number } | undefined
+  let closing: Promise<void> | undefined
+
+  function send(request: Request): void {
+    if (outbox.push(request) > 1) return
+    queueMicrotask(() => {
+      const requests = outbox
+      outbox = []
+      running().postMessage(requests)
+    })
+  }
+
+  function running(): Worker {
+    if (thread) return thread
+    const started = start(settings)
+    thread = started
+    started.on('message', (replies: readonly Reply[]) => replies.forEach(receive))
+    // An error that nobody caught ends the thread; `exit` follows and settles what was asked.
+    let why = 'it ended'
+    started.on('error', (error) => {
+      why = error.message
+    })
+    started.on('exit', () => died(started, why))
+    if (pending.size === 0) started.unref()
+    if (reopening) started.postMessage(greeting(reopening))
+    return started
+  }
+
+  /** For a second thread: what the first one knew. Its answer has no one waiting. */
+  function greeting(how: NonNullable<typeof reopening>): readonly Request[] {
+    const topics = [...listeners.keys()]
+    const open: Request = { kind: 'open', id: greetingId, ...how }
+    return topics.length > 0 ? [open, { kind: 'listen', topics }] : [open]
+  }
+
+  function died(worker: Worker, why: string): void {
+    if (thread !== worker) return
+    thread = undefined
+    const message = `the thread that owns "${settings.path}" died: ${why}`
+    rejectSent(({ kind, batch }) =>
+      kind === 'run' && batch?.mode !== 'read'
+        ? new OutcomeUnknownError(message)
+        : new UnavailableError(message),
+    )
+  }
+
+  function rejectSent(why: (asked: Pending) => HoldfastError): void {
+    const unsent = new Set(outbox.map((request) => ('id' in request ? request.id : greetingId)))
+    for (const [id, asked] of pending) {
+      if (!unsent.has(id)) settle(id)?.reject(why(asked))
+    }
+  }
+
+  /** A new thread could not open the file, so nothing was done by it: the next one tries again. */
+  function abandon(error: WireError): void {
+    const useless = thread
+    thread = undefined
+    rejectSent(() => decodeError(error))
+    void useless?.terminate()
+  }
+
+  function settle(id: number): Pending | undefined {
+    const found = pending.get(id)
+    if (!found) return undefined
+    pending.delete(id)
+    waitingBytes -= found.sizeBytes
+    if (pending.size === 0) thread?.unref()
+    return found
+  }
+
+  function receive(reply: Reply): void {
+    if (reply.kind === 'hinted') {
+      wake(reply.topics)
+      return
+    }
+    const asked = settle(reply.id)
+    if (reply.kind === 'failed') {
+      asked?.reject(decodeError(reply.error))
+      if (reply.id === greetingId) abandon(reply.error)
+      return
+    }
+    asked?.resolve(reply.outcome)
+    const hints = reply.outcome?.refusedAt === undefined ? asked?.batch?.hints : undefined
+    if (hints && asked?.batch?.mode !== 'read') wake(hints)
+  }
+
+  function wake(topics: readonly string[]): void {
+    for (const topic of topics) {
+      for (const listener of [...(listeners.get(topic) ?? [])]) listener()
+    }
+  }
+
+  function ask(
+    make: (id: number) => Request,
+    sizeBytes = 0,
+    batch?: SqlBatch,
+  ): Promise<SqlOutcome | undefined> {
+    return new Promise((resolve, reject) => {
+      const id = nextId++
+      const request = make(id)
+      const entry = { kind: request.kind, sizeBytes, resolve, reject }
+      pending.set(id, batch ? { ...entry, batch } : entry)
+      waitingBytes += sizeBytes
+      if (pending.size === 1) thread?.ref()
+      send(request)
+    })
+  }
+
+  function tellTopics(): void {
+    if (!closing) send({ kind: 'listen', topics: [...listeners.keys()] })
+  }
+
+  async function close(): Promise<void> {
+    if (!thread && outbox.length === 0) return
+    const worker = running()
+    const exited = new Promise<void>((resolve) => worker.once('exit', () => resolve()))
+    await ask((id) => ({ kind: 'close', id })).catch(() => {})
+    thread = undefined
+    worker.ref() // its end is waited for now
+    await exited
+  }
+
+  return {
+    async open(migrations, busyMs) {
+      await ask((id) => ({ kind: 'open', id, migrations, busyMs }))
+      reopening ??= { migrations, busyMs }
+    },
+    async run(batch, busyMs) {
+      const sizeBytes = requireBatch(batch)
+      if (pending.size >= waitingBatchesMax || waitingBytes + sizeBytes > waitingBytesMax) {
+        throw new LimitExceededError(
+          `${pending.size} batches of ${waitingBytes} bytes wait for "${settings.path}"; ` +
+            `at most ${waitingBatchesMax} of ${waitingBytesMax} bytes may`,
+          { details: { batches: pending.size, bytes: waitingBytes } },
+        )
+      }
+      const outcome = await ask((id) => ({ kind: 'run', id, batch, busyMs }), sizeBytes, batch)
+      return outcome ?? { results: [] }
+    },
+    listen(topic, listener) {
+      requireTopic(topic)
+      let known = listeners.get(topic)
+      if (!known) {
+        if (listeners.size >= topicsMax) {
+          throw new LimitExceededError(`${topicsMax} topics are listened to already`)
+        }
+        known = new Set()
+        listeners.set(topic, known)
+        tellTopics()
+      }
+      const own = (): void => listener() // the same function may listen twice
+      known.add(own)
+      return () => {
+        if (!known.delete(own) || known.size > 0 || listeners.get(topic) !== known) return
+        listeners.delete(topic)
+        tellTopics()
+      }
+    },
+    close() {
+      closing ??= close()
+      return closing
+    },
+  }
+}

@@ -1,0 +1,300 @@
+/**
+ * The queue in front of the file. Whatever waits is taken together: one BEGIN IMMEDIATE, each batch in
+ * its own savepoint, one COMMIT, one sync, and then all answers at once. So a hundred callers pay for
+ * one sync, and nobody is told "done" before it is durable.
+ *
+ * Reads keep their place: one that stands between two writes runs between them, inside the
+ * transaction, and is answered after the commit like the rest. Only while another process holds the
+ * write lock do reads overtake the writes that wait for it.
+ */
+import { CorruptDataError, OutcomeUnknownError, UnavailableError } from '../../errors.ts'
+import type { SqlBatch, SqlOutcome } from '../sql.ts'
+import { type BatchRunner, type BatchVerdict, batchRunner } from '../sql-batch.ts'
+import { commitFailed, failureKind, provablyAbsent, sqlFailure } from '../sql-failure.ts'
+import { type SyncDatabase, sqliteCodes } from '../sqlite.ts'
+import { monotonicMs } from './clock.ts'
+import { rollback, storeBusy } from './sqlite-open.ts'
+
+export interface Work {
+  readonly batch: SqlBatch
+  readonly busyMs: number
+  done(outcome: SqlOutcome): void
+  failed(error: unknown): void
+  /** When the write lock was first refused to it. */
+  busySinceMs?: number
+  /** It must not share a commit: sharing one failed. */
+  alone?: boolean
+}
+
+export interface GroupCommitOptions {
+  readonly path: string
+  database: SyncDatabase
+  /** A fresh connection, after one whose state cannot be trusted. */
+  reopen(): SyncDatabase
+  /** Runs inside the transaction, last before the commit. @returns whom to hint, if `hinting`. */
+  beforeCommit(database: SyncDatabase, hinting: boolean): readonly string[]
+  /** After the commit. */
+  hint(addresses: readonly string[], topics: ReadonlySet<string>): void
+  /** Something was committed: the log grew. */
+  committed(): void
+}
+
+export interface GroupCommit {
+  readonly database: SyncDatabase
+  readonly idle: boolean
+  push(work: Work): void
+  /** Resolves when nothing waits. */
+  drained(): Promise<void>
+}
+
+/** What one transaction takes at most, so that other processes get their turn. */
+const groupMax = 512
+const groupMs = 20
+/** After this long without a pause the lock is left alone for a moment: SQLite keeps no line. */
+const hogMs = 40
+const breatheMs = 2
+
+export function groupCommit(options: GroupCommitOptions): GroupCommit {
+  const { path } = options
+  let database = options.database
+  let runner: BatchRunner = batchRunner(database)
+  let queue: Work[] = []
+  let wake: NodeJS.Immediate | NodeJS.Timeout | undefined
+  let attempts = 0
+  let synchronous = ''
+  let damaged: CorruptDataError | undefined
+  let broken = false
+  let hogUntilMs = 0
+  const idleWaiters: (() => void)[] = []
+
+  function plan(delayMs: number): void {
+    if (wake !== undefined) return
+    wake = delayMs === 0 ? setImmediate(turn) : setTimeout(turn, delayMs)
+  }
+
+  function turn(): void {
+    wake = undefined
+    if (broken) revive()
+    runReads()
+    if (queue.length > 0 && !broken) writeTurn()
+    if (queue.length > 0) {
+      plan(nextDelayMs())
+      return
+    }
+    hogUntilMs = 0
+    for (const resolve of idleWaiters.splice(0)) resolve()
+  }
+
+  function nextDelayMs(): number {
+    // Short steps with some chance in them, so that two who wait do not march in step.
+    if (attempts > 0) return Math.min(8, attempts) * (0.5 + Math.random())
+    const nowMs = monotonicMs()
+    if (hogUntilMs === 0) hogUntilMs = nowMs + hogMs
+    if (nowMs < hogUntilMs) return 0
+    hogUntilMs = 0
+    return breatheMs
+  }
+
+  /** Reads at the head of the queue need no lock. */
+  function runReads(): void {
+    let taken = 0
+    for (const work of queue) {
+      if (broken || work.batch.mode !== 'read') break
+      read(work)
+      taken++
+    }
+    if (taken > 0) queue = queue.slice(taken)
+  }
+
+  function read(work: Work): void {
+    const many = work.batch.statements.length > 1
+    try {
+      if (many) database.exec('BEGIN')
+      const verdict = runner.run(work.batch)
+      if (many) rollback(database)
+      if (verdict.kind === 'failed' && verdict.error.code === 'store-busy') {
+        broken = true // a statement that met a lock may stay open, and hold one itself
+      }
+      answer(work, verdict)
+    } catch (cause) {
+      if (many) rollback(database)
+      work.failed(sqlFailure(cause))
+    }
+  }
+
+  function writeTurn(): void {
+    const group = nextGroup()
+    if (damaged) {
+      drop(group, damaged)
+      return
+    }
+    try {
+      begin(group)
+    } catch (cause) {
+      if (failureKind(cause) === sqliteCodes.busy) {
+        waitForLock()
+      } else {
+        const error = sqlFailure(cause)
+        noteDamage(error)
+        drop(group, error)
+      }
+      return
+    }
+    attempts = 0
+    const ran = runGroup(group)
+    queue = queue.slice(ran)
+  }
+
+  function nextGroup(): readonly Work[] {
+    if (queue[0]?.alone) return queue.slice(0, 1)
+    const end = queue.findIndex((work, index) => work.alone || index === groupMax)
+    return end === -1 ? queue : queue.slice(0, end)
+  }
+
+  function begin(group: readonly Work[]): void {
+    const full = group.some(({ batch }) => batch.mode !== 'read' && batch.durability !== 'relaxed')
+    const wanted = full ? 'FULL' : 'NORMAL'
+    if (synchronous !== wanted) database.exec(`PRAGMA synchronous = ${wanted}`)
+    synchronous = wanted
+    database.exec('BEGIN IMMEDIATE')
+  }
+
+  /** @returns how many left the queue; those that must be tried alone stay in it. */
+  function runGroup(group: readonly Work[]): number {
+    const untilMs = monotonicMs() + groupMs
+    const verdicts: BatchVerdict[] = []
+    for (const work of group) {
+      const verdict = runner.run(work.batch)
+      verdicts.push(verdict)
+      if (verdict.kind === 'failed') {
+        noteDamage(verdict.error)
+        if (damaged || verdict.transactionLost) return startAgain(group, verdict)
+      }
+      if (monotonicMs() > untilMs) break
+    }
+    const ran = group.slice(0, verdicts.length)
+    const topics = topicsOf(ran, verdicts)
+    let addresses: readonly string[] = []
+    try {
+      addresses = options.beforeCommit(database, topics.size > 0)
+    } catch {
+      // Hints are hints. Should the transaction itself be lost, COMMIT will say so.
+    }
+    try {
+      database.exec('COMMIT')
+    } catch (cause) {
+      return commitRefused(ran, cause)
+    }
+    ran.forEach((work, index) => {
+      const verdict = verdicts[index]
+      if (verdict) answer(work, verdict)
+    })
+    if (topics.size > 0) options.hint(addresses, topics)
+    options.committed()
+    return ran.length
+  }
+
+  /** The transaction is gone before any COMMIT: nothing happened. The innocent try again, alone. */
+  function startAgain(group: readonly Work[], verdict: BatchVerdict): number {
+    rollback(database)
+    if (group.length === 1 || damaged) {
+      const error = verdict.kind === 'failed' ? verdict.error : undefined
+      for (const work of group) work.failed(damaged ?? error)
+      return group.length
+    }
+    for (const work of group) work.alone = true
+    return 0
+  }
+
+  function commitRefused(group: readonly Work[], cause: unknown): number {
+    rollback(database)
+    if (provablyAbsent(cause) && group.length > 1) {
+      for (const work of group) work.alone = true
+      return 0
+    }
+    const error = commitFailed(cause)
+    // Reads change nothing, so for them nothing is unknown: they only have no answer.
+    for (const work of group) {
+      const unanswered = work.batch.mode === 'read' && error instanceof OutcomeUnknownError
+      work.failed(unanswered ? new UnavailableError(error.message) : error)
+    }
+    if (error instanceof OutcomeUnknownError) broken = true
+    return group.length
+  }
+
+  function waitForLock(): void {
+    attempts++
+    const nowMs = monotonicMs()
+    const waiting: Work[] = []
+    for (const work of queue) {
+      if (work.batch.mode === 'read' && !broken) {
+        read(work)
+        continue
+      }
+      work.busySinceMs ??= nowMs
+      if (nowMs - work.busySinceMs < work.busyMs) waiting.push(work)
+      else work.failed(storeBusy(path, work.busyMs))
+    }
+    queue = waiting
+    if (queue.length === 0) attempts = 0
+  }
+
+  function drop(group: readonly Work[], error: Error): void {
+    for (const work of group) {
+      if (work.batch.mode === 'read' && !broken) read(work)
+      else work.failed(error)
+    }
+    queue = queue.slice(group.length)
+  }
+
+  function noteDamage(error: Error): void {
+    if (error instanceof CorruptDataError) damaged ??= error
+  }
+
+  /** A fresh connection; without one, everything that waits is told so. */
+  function revive(): void {
+    try {
+      database.close()
+      database = options.reopen()
+      runner = batchRunner(database)
+      synchronous = ''
+      broken = false
+    } catch (cause) {
+      for (const work of queue) {
+        work.failed(new UnavailableError(`"${path}" cannot be opened again`, { cause }))
+      }
+      queue = []
+    }
+  }
+
+  return {
+    get database() {
+      return database
+    },
+    get idle() {
+      return queue.length === 0
+    },
+    push(work) {
+      queue.push(work)
+      plan(0)
+    },
+    drained() {
+      if (queue.length === 0) return Promise.resolve()
+      return new Promise((resolve) => idleWaiters.push(resolve))
+    },
+  }
+}
+
+function answer(work: Work, verdict: BatchVerdict): void {
+  if (verdict.kind === 'failed') work.failed(verdict.error)
+  else work.done(verdict.outcome)
+}
+
+function topicsOf(group: readonly Work[], verdicts: readonly BatchVerdict[]): ReadonlySet<string> {
+  const topics = new Set<string>()
+  group.forEach((work, index) => {
+    if (verdicts[index]?.kind !== 'applied') return
+    for (const topic of work.batch.hints ?? []) topics.add(topic)
+  })
+  return topics
+}
