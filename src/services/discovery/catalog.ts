@@ -37,7 +37,7 @@ export interface Catalog {
   /** Starts from an older list, such as the one on disk. */
   restore(listed: readonly Listed[], revision: bigint): void
   view(nowMs: number): CatalogView
-  /** What to restore from. */
+  /** What the last view showed, to restore from. */
   saved(): { readonly listed: readonly Listed[]; readonly revision: bigint }
 }
 
@@ -61,9 +61,9 @@ export function catalog({ service, holdMs, liveShareMin }: CatalogOptions): Cata
   let revision = 0n
   let isProtected = false
 
-  function remember(instance: string, floor: Floor): void {
+  function remember(instance: string, { incarnation, revision }: Floor): void {
     floors.delete(instance)
-    floors.set(instance, floor)
+    floors.set(instance, { incarnation, revision })
     if (floors.size <= floorsMax) return
     for (const oldest of floors.keys()) {
       if (live.has(oldest)) continue
@@ -95,8 +95,8 @@ export function catalog({ service, holdMs, liveShareMin }: CatalogOptions): Cata
     const listed = live.get(instance)
     if (listed?.key !== key) return
     live.delete(instance)
-    const { incarnation } = listed
-    remember(instance, { incarnation, revision: at > listed.revision ? at : listed.revision })
+    const latest = at > listed.revision ? at : listed.revision
+    remember(instance, { incarnation: listed.incarnation, revision: latest })
     if (isExpiry && holdMs > 0) held.set(instance, { listed, untilMs: nowMs + holdMs })
   }
 
@@ -110,6 +110,7 @@ export function catalog({ service, holdMs, liveShareMin }: CatalogOptions): Cata
     const keys = new Set(snapshot.entries.map(({ key }) => key))
     const gone = [...live.values()].filter(({ key }) => !keys.has(key))
     for (const { key } of gone) remove(key, snapshot.revision, true, nowMs)
+    // Again, because each removal left its mark.
     if (doubts.length > 0) floors.clear()
     for (const entry of snapshot.entries) doubts.push(...asList(put(entry)))
     revision = snapshot.revision
@@ -150,10 +151,11 @@ export function catalog({ service, holdMs, liveShareMin }: CatalogOptions): Cata
       return { endpoints: shown.map(({ endpoint }) => endpoint), isProtected, recheckAtMs }
     },
 
-    saved: () => ({
-      listed: [...live.values(), ...[...held.values()].map(({ listed }) => listed)],
-      revision,
-    }),
+    saved() {
+      const shown = [...live.values()]
+      if (isProtected) for (const { listed } of held.values()) shown.push(listed)
+      return { listed: shown, revision }
+    },
   }
 }
 
