@@ -1,3 +1,18 @@
+export { decisions } from './decision.ts'
+export type {
+  Claim,
+  ClaimDueOptions,
+  Claimed,
+  Decided,
+  DecisionOptions,
+  Decisions,
+  DueClaims,
+  Instance,
+  Opened,
+  OpenOptions,
+  OwnedUntil,
+  Ownership,
+} from './decision-contract.ts'
 export type { HeldLease, HoldOptions } from './lease.ts'
 export { holdLease } from './lease.ts'
 export type { HeldLeaseView } from './lease-roster.ts'

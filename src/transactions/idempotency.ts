@@ -3,7 +3,7 @@
  * charge. Whoever comes first with a key does the work; the others wait for his answer, or are told that
  * it is under way; afterwards everyone reads the stored answer.
  */
-import { HoldfastError, isHoldfastError, KeyReusedError, LeaseLostError } from '../errors.ts'
+import { HoldfastError, isHoldfastError, KeyReusedError } from '../errors.ts'
 import { decisions } from '../kernels/decision.ts'
 import type { Claimed, Ownership } from '../kernels/decision-contract.ts'
 import { type Observer, silentObserver } from '../observability/observer.ts'
