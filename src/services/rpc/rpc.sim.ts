@@ -46,7 +46,7 @@ const servers = ['s1', 's2', 's3']
 const clients = ['c1', 'c2']
 
 export function badDay(options: TrialOptions = {}): Scenario {
-  const { disguise = (client) => client, callsPerClient = 40 } = options
+  const { disguise = (client) => client, callsPerClient = 24 } = options
   return (world) => {
     const records = new Map<string, Record>()
     for (const name of servers) {
@@ -106,12 +106,12 @@ async function callOnce(
   n: number,
   lane: number,
 ): Promise<void> {
-  const id = `${runtime.identity.process}/${n}/${lane}`
+  const id = `${runtime.identity.machine}/${n}/${lane}`
   const idempotent = lane === 0
   const record: Record = { executions: 0, idempotent, outcome: 'pending' }
   records.set(id, record)
   const chance = runtime.random.fraction('workload')
-  const entry = { id, ms: Math.floor(chance * 800), pad: chance < 0.1 ? 'x'.repeat(300_000) : '' }
+  const entry = { id, ms: Math.floor(chance * 800), pad: chance < 0.08 ? 'x'.repeat(60_000) : '' }
   const stop = new AbortController()
   if (chance > 0.9) runtime.timers.schedule(chance * 500, () => stop.abort())
   const work = idempotent ? caller.put : caller.add
