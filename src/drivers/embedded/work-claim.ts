@@ -6,13 +6,14 @@
  */
 import type { ClaimRequest, Delivery, WorkMessage } from '../../ports/work-store.ts'
 import type { SqlOutcome, SqlRow, SqlStatement } from '../../runtime/sql.ts'
-import { bodyOf } from './work-publish.ts'
+import { bodyOf, priorityDefault } from './work-publish.ts'
 import {
   placeOf,
   receiptText,
   rememberNow,
   type WorkScope,
   workNow,
+  workQuery,
   workStatement,
 } from './work-scope.ts'
 import { workState } from './work-tables.ts'
@@ -26,15 +27,15 @@ const expired = (range: string): string => `
     WHERE queue = ?1 AND state = ${leased} AND ${range}
     ORDER BY lease_boot, lease_until_ms, seq LIMIT ?5)`
 
-const REQUEUE = `
+const REQUEUE = workQuery(`
   UPDATE holdfast_work_message SET state = ${queued}, delayed = 0,
     lease_boot = NULL, lease_until_ms = NULL
   WHERE seq IN (SELECT seq FROM (
     ${expired('lease_boot = ?4 AND lease_until_ms <= ?3')}
     UNION ALL ${expired('lease_boot < ?4')}
-    UNION ALL ${expired('lease_boot > ?4')}))`
+    UNION ALL ${expired('lease_boot > ?4')}))`)
 
-const CLAIM = `
+const CLAIM = workQuery(`
   UPDATE holdfast_work_message SET state = ${leased}, attempt = attempt + 1, claim = ?8,
     lease_boot = ?4, lease_until_ms = ?3 + ?7
   WHERE seq IN (
@@ -48,18 +49,18 @@ const CLAIM = `
     ${workNow} - due_ms AS waited_ms,
     (SELECT kind FROM holdfast_work_lane l WHERE l.id = lane) AS kind,
     (SELECT priority FROM holdfast_work_lane l WHERE l.id = lane) AS priority,
-    (SELECT body FROM holdfast_work_body b WHERE b.seq = holdfast_work_message.seq) AS body`
+    (SELECT body FROM holdfast_work_body b WHERE b.seq = holdfast_work_message.seq) AS body`)
 
 // Only if something was claimed: an empty claim changes nothing, so it costs no commit.
-const REMEMBER = `
+const REMEMBER = workQuery(`
   UPDATE holdfast_work_queue SET ${rememberNow}
   WHERE id = ?1 AND EXISTS (
     SELECT 1 FROM holdfast_work_message
     WHERE queue = ?1 AND state = ${leased} AND lease_boot = ?4 AND lease_until_ms = ?3 + ?5
-      AND claim = ?6)`
+      AND claim = ?6)`)
 
 // In how long something may be ready: the next due time of each lane asked, the next end of a lease.
-const OUTLOOK = `
+const OUTLOOK = workQuery(`
   SELECT
     (SELECT min((SELECT c.due_ms FROM holdfast_work_message c
         WHERE c.lane = l.id AND c.state = ${queued} ORDER BY c.due_ms LIMIT 1))
@@ -68,7 +69,7 @@ const OUTLOOK = `
     ) - ${workNow} AS due_in,
     (SELECT lease_until_ms FROM holdfast_work_message
       WHERE queue = ?1 AND state = ${leased} AND lease_boot = ?4
-      ORDER BY lease_until_ms LIMIT 1) - ?3 AS expires_in`
+      ORDER BY lease_until_ms LIMIT 1) - ?3 AS expires_in`)
 
 /** Expired deliveries put back by one claim, at least: after a crash there may be many. */
 const requeuedMin = 100
@@ -137,6 +138,7 @@ export function storedMessage(row: SqlRow): WorkMessage {
     kind: String(kind),
     body: bodyOf(String(body)),
     ...(headers == null ? {} : { headers: JSON.parse(String(headers)) as Record<string, string> }),
-    ...(key == null ? { priority: Number(priority) } : { key: String(key) }),
+    ...(key == null ? {} : { key: String(key) }),
+    ...(priority === priorityDefault ? {} : { priority: Number(priority) }),
   }
 }

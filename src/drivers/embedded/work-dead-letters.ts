@@ -6,7 +6,7 @@
 import type { DeadLetter } from '../../ports/work-store.ts'
 import type { SqlOutcome, SqlStatement } from '../../runtime/sql.ts'
 import { storedMessage } from './work-claim.ts'
-import { rememberNow, type WorkScope, workNow, workStatement } from './work-scope.ts'
+import { rememberNow, type WorkScope, workNow, workQuery, workStatement } from './work-scope.ts'
 import { workState } from './work-tables.ts'
 
 const { queued, leased, blocked, dead } = workState
@@ -64,13 +64,13 @@ const chosen = `
     - (SELECT sum(queued + leased + blocked) FROM holdfast_work_lane WHERE queue = ?1))`
 
 // A younger message at the front of its key steps back behind the letter, unless it is in flight.
-const STEP_BACK = `
+const STEP_BACK = workQuery(`
   UPDATE holdfast_work_message SET state = ${blocked}
   FROM (SELECT min(seq) AS first, key AS of FROM (${chosen}) WHERE key IS NOT NULL GROUP BY key) c
   WHERE queue = ?1 AND key = c.of AND holdfast_work_message.state <> ${dead}
-    AND holdfast_work_message.state = ${queued} AND seq > c.first`
+    AND holdfast_work_message.state = ${queued} AND seq > c.first`)
 
-const REVIVE = `
+const REVIVE = workQuery(`
   UPDATE holdfast_work_message SET
     state = CASE WHEN revived.key IS NULL THEN ${queued}
       WHEN revived.nth = 1 AND NOT EXISTS (SELECT 1 FROM holdfast_work_message f
@@ -81,9 +81,9 @@ const REVIVE = `
     reason = NULL, died_ms = NULL
   FROM (SELECT seq AS at, key, row_number() OVER (PARTITION BY key ORDER BY seq) AS nth
     FROM (${chosen})) revived
-  WHERE seq = revived.at`
+  WHERE seq = revived.at`)
 
-const REMEMBER = `UPDATE holdfast_work_queue SET ${rememberNow} WHERE id = ?1`
+const REMEMBER = workQuery(`UPDATE holdfast_work_queue SET ${rememberNow} WHERE id = ?1`)
 
 export function redriveStatements(
   scope: WorkScope,

@@ -11,6 +11,7 @@ import {
   rememberNow,
   type WorkScope,
   workNow,
+  workQuery,
   workStatement,
 } from './work-scope.ts'
 import { workState } from './work-tables.ts'
@@ -18,25 +19,25 @@ import { workState } from './work-tables.ts'
 const { queued, blocked, dead } = workState
 
 /** Old ids leave twice as fast as new ones come. */
-const FORGET = `
+const FORGET = workQuery(`
   DELETE FROM holdfast_work_seen WHERE queue = ?1 AND id IN (
     SELECT id FROM holdfast_work_seen WHERE queue = ?1 AND expires_ms <= ${workNow}
-    ORDER BY expires_ms, id LIMIT ?5)`
+    ORDER BY expires_ms, id LIMIT ?5)`)
 
-const LANES = `
+const LANES = workQuery(`
   INSERT INTO holdfast_work_lane (queue, kind, priority)
   SELECT DISTINCT ?1, value ->> 1, value ->> 2 FROM json_each(?5) WHERE true
-  ON CONFLICT DO NOTHING`
+  ON CONFLICT DO NOTHING`)
 
 // An id whose horizon has passed is taken over; one that has not stays with its first message.
-const SEEN = `
+const SEEN = workQuery(`
   INSERT INTO holdfast_work_seen AS seen (queue, id, seq, expires_ms)
   SELECT ?1, m.value ->> 0, ${nextSeq} + m.key, ${workNow} + q.dedup_ms
   FROM holdfast_work_queue q CROSS JOIN json_each(?5) m
   WHERE q.id = ?1 AND q.dedup_ms > 0
   ORDER BY m.key
   ON CONFLICT (queue, id) DO UPDATE SET seq = excluded.seq, expires_ms = excluded.expires_ms
-    WHERE seen.expires_ms <= ${workNow}`
+    WHERE seen.expires_ms <= ${workNow}`)
 
 /** Blocked behind an older message of the key, stored before or earlier in this list. */
 const keyedState = `CASE WHEN key IS NOT NULL AND (
@@ -60,15 +61,15 @@ const messages = (state: string): string => `
   WHERE dedup = 0 OR EXISTS (
     SELECT 1 FROM holdfast_work_seen s WHERE s.queue = ?1 AND s.id = fresh.id AND s.seq = fresh.seq)
   RETURNING ${placeOf('seq')} AS place`
-const KEYED = messages(keyedState)
-const UNKEYED = messages(`${queued}`)
+const KEYED = workQuery(messages(keyedState))
+const UNKEYED = workQuery(messages(`${queued}`))
 
-const BODIES = `
+const BODIES = workQuery(`
   INSERT INTO holdfast_work_body (seq, body)
   SELECT ${nextSeq} + b.key, b.value
   FROM holdfast_work_queue q CROSS JOIN json_each(?5) b
   WHERE q.id = ?1
-    AND EXISTS (SELECT 1 FROM holdfast_work_message m WHERE m.seq = ${nextSeq} + b.key)`
+    AND EXISTS (SELECT 1 FROM holdfast_work_message m WHERE m.seq = ${nextSeq} + b.key)`)
 
 const unsettled = `
   (SELECT sum(queued + leased + blocked) FROM holdfast_work_lane WHERE queue = ?1)`
@@ -76,7 +77,7 @@ const excess = `
   max(0, ${unsettled} - (SELECT length_max FROM holdfast_work_queue WHERE id = ?1))`
 
 // The oldest that are due make room; never one of this publication, never one in flight.
-const MAKE_ROOM = `
+const MAKE_ROOM = workQuery(`
   DELETE FROM holdfast_work_message WHERE seq IN (
     SELECT m.seq FROM holdfast_work_queue q CROSS JOIN holdfast_work_lane l
     CROSS JOIN holdfast_work_message m ON m.seq IN (
@@ -84,12 +85,15 @@ const MAKE_ROOM = `
       WHERE c.lane = l.id AND c.state = ${queued} AND c.due_ms <= ${workNow} AND c.seq < ${nextSeq}
       ORDER BY c.due_ms, c.seq LIMIT ${excess})
     WHERE q.id = ?1 AND q.drops_oldest = 1 AND l.queue = ?1 AND ${excess} > 0
-    ORDER BY m.due_ms, m.seq LIMIT ${excess})`
+    ORDER BY m.due_ms, m.seq LIMIT ${excess})`)
 
-const GATE = `
+const GATE = workQuery(`
   UPDATE holdfast_work_queue SET next_place = next_place + ?5, ${rememberNow}
   WHERE id = ?1 AND coalesce(${unsettled}, 0) <= length_max
-  RETURNING next_place`
+  RETURNING next_place`)
+
+/** Of a message that names none, and of every message with a key. */
+export const priorityDefault: number = 5
 
 /** Positions of the answers that matter. */
 const answers = { messages: 3, room: 5, gate: 6 } as const
@@ -99,7 +103,7 @@ export function publishStatements(
   list: readonly WorkMessage[],
 ): readonly SqlStatement[] {
   const rows = JSON.stringify(
-    list.map(({ id, kind, priority = 5, key = null, delayMs = 0, headers }) => [
+    list.map(({ id, kind, priority = priorityDefault, key = null, delayMs = 0, headers }) => [
       id,
       kind,
       priority,
@@ -117,7 +121,7 @@ export function publishStatements(
     workStatement(scope, keyed ? KEYED : UNKEYED, [rows]),
     workStatement(scope, BODIES, [bodies]),
     workStatement(scope, MAKE_ROOM),
-    workStatement(scope, GATE, [list.length], 1),
+    { ...workStatement(scope, GATE, [list.length]), expect: 1 },
   ]
 }
 

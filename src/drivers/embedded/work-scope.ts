@@ -29,14 +29,30 @@ export const nextSeq: string = `((q.id << ${placeBits}) + q.next_place)`
 /** A message's place in the order of publication of its queue; fits a `number`. */
 export const placeOf = (seq: string): string => `(${seq} & ${2 ** placeBits - 1})`
 
+/** An SQL text and which of the numbered parameters it takes, in its own order. */
+export interface WorkQuery {
+  readonly sql: string
+  readonly takes: readonly number[]
+}
+
+/**
+ * Few statements need all four of the first parameters, and a number must not be left out: so each text
+ * is written with the common numbers and renumbered here, once.
+ */
+export function workQuery(text: string): WorkQuery {
+  const numbers = new Set(Array.from(text.matchAll(/\?(\d+)/g), ([, digits]) => Number(digits)))
+  const takes = [...numbers].sort((left, right) => left - right)
+  const sql = text.replace(/\?(\d+)/g, (_, digits) => `?${takes.indexOf(Number(digits)) + 1}`)
+  return { sql, takes }
+}
+
 export function workStatement(
   { queue, now }: WorkScope,
-  sql: string,
-  parameters: readonly SqlValue[] = [],
-  expect?: number,
+  { sql, takes }: WorkQuery,
+  own: readonly SqlValue[] = [],
 ): SqlStatement {
-  const all = [queue, ...clockParameters(now), ...parameters]
-  return expect === undefined ? { sql, parameters: all } : { sql, parameters: all, expect }
+  const all = [queue, ...clockParameters(now), ...own]
+  return { sql, parameters: takes.map((number) => all[number - 1] ?? null) }
 }
 
 /**

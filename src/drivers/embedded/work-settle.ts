@@ -12,6 +12,7 @@ import {
   rememberNow,
   type WorkScope,
   workNow,
+  workQuery,
   workStatement,
 } from './work-scope.ts'
 import { deadLettersMax, workState } from './work-tables.ts'
@@ -23,33 +24,33 @@ const answered = `RETURNING ${placeOf('seq')} AS place, claim`
 const nameOf = (place: unknown, claim: unknown): string => `${place}.${claim}`
 const stillHeld = `(SELECT m.seq FROM ${heldDeliveries})`
 
-const DONE = `
-  DELETE FROM holdfast_work_message WHERE seq IN ${stillHeld} ${answered}`
+const DONE = workQuery(`
+  DELETE FROM holdfast_work_message WHERE seq IN ${stillHeld} ${answered}`)
 
-const RETRY = `
+const RETRY = workQuery(`
   UPDATE holdfast_work_message SET state = ${queued}, delayed = retried.delay > 0,
     due_ms = ${workNow} + retried.delay, attempt = attempt - retried.uncounted,
     lease_boot = NULL, lease_until_ms = NULL
   FROM (SELECT m.seq AS held, r.value ->> 2 AS delay, r.value ->> 3 AS uncounted
     FROM ${heldDeliveries}) retried
-  WHERE seq = retried.held ${answered}`
+  WHERE seq = retried.held ${answered}`)
 
-const DEAD = `
+const DEAD = workQuery(`
   UPDATE holdfast_work_message SET state = ${dead}, died_ms = ${workNow}, reason = died.reason,
     lease_boot = NULL, lease_until_ms = NULL
   FROM (SELECT m.seq AS held, r.value ->> 2 AS reason FROM ${heldDeliveries}) died
-  WHERE seq = died.held ${answered}`
+  WHERE seq = died.held ${answered}`)
 
-const TRIM = `
+const TRIM = workQuery(`
   DELETE FROM holdfast_work_message WHERE seq IN (
     SELECT seq FROM holdfast_work_message WHERE queue = ?1 AND state = ${dead}
-    ORDER BY seq LIMIT max(0, (SELECT sum(dead) FROM holdfast_work_lane WHERE queue = ?1) - ?5))`
+    ORDER BY seq LIMIT max(0, (SELECT sum(dead) FROM holdfast_work_lane WHERE queue = ?1) - ?5))`)
 
-const REMEMBER = `UPDATE holdfast_work_queue SET ${rememberNow} WHERE id = ?1`
+const REMEMBER = workQuery(`UPDATE holdfast_work_queue SET ${rememberNow} WHERE id = ?1`)
 
-const EXTEND = `
+const EXTEND = workQuery(`
   UPDATE holdfast_work_message SET lease_until_ms = ?3 + ?6
-  WHERE seq IN ${stillHeld} ${answered}`
+  WHERE seq IN ${stillHeld} ${answered}`)
 
 export interface SettleBatch {
   readonly statements: readonly SqlStatement[]

@@ -5,7 +5,7 @@
  */
 import type { QueueStats } from '../../ports/work-store.ts'
 import type { SqlOutcome, SqlRow, SqlStatement } from '../../runtime/sql.ts'
-import { type WorkScope, workNow, workStatement } from './work-scope.ts'
+import { type WorkScope, workNow, workQuery, workStatement } from './work-scope.ts'
 import { workState } from './work-tables.ts'
 
 const { queued, leased } = workState
@@ -14,22 +14,22 @@ const LANES = `
   SELECT id, kind, queued, leased, blocked, dead, delayed FROM holdfast_work_lane
   WHERE queue = ?1 ORDER BY id`
 
-const RIPE = `
+const RIPE = workQuery(`
   SELECT lane, count(*) AS messages FROM holdfast_work_message
   WHERE queue = ?1 AND state = ${queued} AND delayed = 1 AND due_ms <= ${workNow}
-  GROUP BY lane ORDER BY lane`
+  GROUP BY lane ORDER BY lane`)
 
 const expiredIn = (range: string): string => `
   SELECT lane FROM holdfast_work_message WHERE queue = ?1 AND state = ${leased} AND ${range}`
-const EXPIRED = `
+const EXPIRED = workQuery(`
   SELECT lane, count(*) AS messages FROM (
     ${expiredIn('lease_boot = ?4 AND lease_until_ms <= ?3')}
     UNION ALL ${expiredIn('lease_boot < ?4')}
     UNION ALL ${expiredIn('lease_boot > ?4')})
-  GROUP BY lane ORDER BY lane`
+  GROUP BY lane ORDER BY lane`)
 
 // A delivery that ran out waits since then; under another boot nobody knows how long.
-const TOTALS = `
+const TOTALS = workQuery(`
   SELECT q.dropped, q.redelivered, max(0,
     ${workNow} - coalesce(
       (SELECT min((SELECT m.due_ms FROM holdfast_work_message m
@@ -39,7 +39,7 @@ const TOTALS = `
       (SELECT lease_until_ms FROM holdfast_work_message
         WHERE queue = ?1 AND state = ${leased} AND lease_boot = ?4
         ORDER BY lease_until_ms LIMIT 1), ?3)) AS oldest_ms
-  FROM holdfast_work_queue q WHERE q.id = ?1`
+  FROM holdfast_work_queue q WHERE q.id = ?1`)
 
 export function statsStatements(scope: WorkScope): readonly SqlStatement[] {
   return [
