@@ -9,7 +9,7 @@ import type { HeldLease } from './lease.ts'
 
 const seeds = Number(env.HOLDFAST_SEEDS ?? 300)
 const faults: readonly FaultKind[] = ['kill', 'pause', 'machine-crash', 'hint-loss', 'slow-disk']
-const options = { faults, durationMs: 20_000, livenessMs: 120_000 }
+const options = { faults, durationMs: 8_000, livenessMs: 120_000 }
 
 describe('the lease kernel under faults', () => {
   it('LK-1, LK-3, LK-4, LK-6, LK-8: no old token is accepted, no update lost, work goes on', async () => {
@@ -22,9 +22,14 @@ describe('the lease kernel under faults', () => {
   })
 })
 
+it('LK-10: an evicted holder is told within one TTL, and nothing else changes', async () => {
+  const report = await simulate({ ...options, seeds: seeds / 3 }, leaseTrial({ evictions: true }))
+  expectClean(report)
+})
+
 describe('planted bugs are found', () => {
-  const found = async (plant: LeasePlant): Promise<SimulationReport> =>
-    simulate({ ...options, seeds: 200, failuresMax: 1 }, leaseTrial(plant))
+  const found = async (plant: LeasePlant, evictions = false): Promise<SimulationReport> =>
+    simulate({ ...options, seeds: 200, failuresMax: 1 }, leaseTrial({ plant, evictions }))
 
   it('validity counted from the response', async () => {
     const late = (runtime: Runtime, lease: Lease, ttlMs: number): Lease => ({
@@ -58,7 +63,7 @@ describe('planted bugs are found', () => {
           .renew(lease, ttlMs)
           .catch(() => ({ ...lease, validUntilMs: runtime.clock.monotonicMs() + ttlMs })),
     })
-    expect((await found({ store })).failures).toHaveLength(1)
+    expect((await found({ store }, true)).failures[0]?.name).toBe('two-holders')
   })
 
   it('a token that never changes', async () => {
