@@ -5,11 +5,15 @@
 import { type Observer, silentObserver } from '../../observability/observer.ts'
 import { requireInteger, requireText } from '../../ports/arguments.ts'
 import type { LeaseStore } from '../../ports/lease-store.ts'
+import type { RecordStore } from '../../ports/record-store.ts'
 import type { Registry } from '../../ports/registry.ts'
+import type { WorkStore } from '../../ports/work-store.ts'
 import type { Runtime } from '../../runtime/runtime.ts'
 import { embeddedLeaseStore } from './lease-store.ts'
 import { embeddedMigrations } from './migrations.ts'
+import { embeddedRecordStore } from './record-store.ts'
 import { embeddedRegistry } from './registry.ts'
+import { embeddedWorkStore } from './work-store.ts'
 
 export type EmbeddedDurability = 'full' | 'relaxed'
 
@@ -33,6 +37,8 @@ export interface EmbeddedOptions {
 export interface EmbeddedStores {
   readonly leases: LeaseStore
   readonly registry: Registry
+  readonly records: RecordStore
+  readonly work: WorkStore
   /** Ends the sessions and watches opened here, finishes what was sent, closes the file. */
   close(): Promise<void>
   [Symbol.asyncDispose](): Promise<void>
@@ -58,12 +64,20 @@ export async function embedded(
       ...shared,
       durability: durability.registry ?? 'relaxed',
     })
+    const records = embeddedRecordStore(file, runtime, {
+      ...shared,
+      durability: durability.records ?? 'full',
+    })
+    const work = embeddedWorkStore(file, runtime, {
+      ...shared,
+      durability: durability.work ?? 'full',
+    })
     const close = async (): Promise<void> => {
-      leases.stop()
+      for (const store of [leases, records, work]) store.stop()
       await registry.stop()
       await file.close()
     }
-    return { leases, registry, close, [Symbol.asyncDispose]: close }
+    return { leases, registry, records, work, close, [Symbol.asyncDispose]: close }
   } catch (error) {
     await file.close()
     throw error

@@ -8,7 +8,7 @@ const seeds = 200
 describe('embedded leases under faults', () => {
   it(`LK-1, LK-2, LK-4, LK-8: one holder and growing tokens, over ${seeds} seeds`, async () => {
     const report = await simulate(
-      { seeds, faults: leaseTrialFaults, durationMs: 20_000 },
+      { seeds, faults: leaseTrialFaults, durationMs: 5_000 },
       leaseTrial(),
     )
     expectClean(report, seeds / 2)
@@ -69,7 +69,7 @@ describe('the judge of leases finds, within 50 seeds', () => {
   for (const { name, verdicts, broken } of bugs) {
     it(`G-14: ${name}`, async () => {
       const report = await simulate(
-        { seeds: 50, faults: leaseTrialFaults, durationMs: 20_000 },
+        { seeds: 50, faults: leaseTrialFaults, durationMs: 5_000 },
         leaseTrial({ broken }),
       )
       expect(verdicts).toContain(report.failures[0]?.name)
@@ -78,7 +78,7 @@ describe('the judge of leases finds, within 50 seeds', () => {
 
   it('LK-2: tokens that a power cut can take back', async () => {
     const report = await simulate(
-      { seeds: 50, faults: ['machine-crash'], durationMs: 20_000 },
+      { seeds: 50, faults: ['machine-crash'], durationMs: 5_000 },
       leaseTrial({ durability: { leases: 'relaxed' } }),
     )
     expect(['order', 'identity']).toContain(report.failures[0]?.name)

@@ -35,7 +35,7 @@ const ttlMs = 400
 const name = 'the-one'
 
 export function leaseTrial(trial: LeaseTrial = {}): (world: World) => void {
-  const { processes = 4, lastsMs = 20_000, durability = {}, broken } = trial
+  const { processes = 3, lastsMs = 5_000, durability = {}, broken } = trial
   return (world) => {
     const judge = leaseJudge((verdict, message) => world.fail(verdict, message))
     const host = world.machine('host')

@@ -4,6 +4,10 @@
  * to open it. Never edit a released script: append.
  */
 import { leaseTables } from './lease-statements.ts'
+import { recordTables } from './record-tables.ts'
 import { registryTables } from './registry-statements.ts'
+import { workTables } from './work-tables.ts'
 
-export const embeddedMigrations: readonly string[] = [`${leaseTables}${registryTables}`]
+export const embeddedMigrations: readonly string[] = [
+  leaseTables + registryTables + recordTables + workTables,
+]
