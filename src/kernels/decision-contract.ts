@@ -11,7 +11,7 @@ import type { OpenRecord, StoredRequest } from './decision-record.ts'
  * as the store's `capabilities.durability` says.
  * Not guaranteed: that an owner notices his loss before he acts. Calls to others may still leave between
  * the loss and the next write, so send `epoch` and a stable key with them. And nothing is remembered
- * after `retainMs`: it must exceed the time for which late messages can arrive.
+ * after `retainMs` by the store's clock: let it exceed by far the time for which messages can be late.
  *
  * States, outcomes and requests are JSON (64-bit values as text). Errors as in `RecordStore`;
  * an unknown outcome of a write was settled by reading back, where the store could be reached.

@@ -50,7 +50,7 @@ export function decisionTrial(plant: DecisionPlant = {}): (world: World) => void
 
 async function kernelOf(runtime: Runtime, plant: DecisionPlant): Promise<Kernel> {
   const records = await trialRecords(runtime, plant)
-  const options = { space: 'trial', retainMs: 3_600_000 }
+  const options = { space: 'trial', retainMs: 604_800_000 }
   return decisions<Count, Verdict>(runtime, plant.store?.(records) ?? records, options)
 }
 
@@ -68,7 +68,7 @@ async function work(
   for (;;) {
     await sleep(timers, roll(150))
     // The set of ids moves on, so that there is always something fresh to fight about.
-    const id = `id-${Math.floor(world.nowMs() / 8_000)}-${roll(idsMax)}`
+    const id = `id-${Math.floor(world.nowMs() / 3_500)}-${roll(idsMax)}`
     const action = roll(10)
     await attempt(async () => {
       if (action < 3) {
