@@ -1,0 +1,323 @@
+/**
+ * The file under real processes that are killed, stopped and starved at the worst moment.
+ */
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
+import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { createInterface } from 'node:readline'
+import { fileURLToPath } from 'node:url'
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import type { SqlFile } from '../sql.ts'
+import { writeLockHolder } from './lock-holder.ts'
+import { type NodeSqlEngine, sqlEngine } from './sql-engine.ts'
+import { loadSqlite } from './sqlite-library.ts'
+
+const program = fileURLToPath(new URL('sql-engine.live-child.mjs', import.meta.url))
+
+let folder: string
+let path: string
+let engine: NodeSqlEngine
+let children: ChildProcess[]
+
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), 'holdfast-live-'))
+  path = join(folder, 'a.db')
+  engine = sqlEngine()
+  children = []
+})
+afterEach(async () => {
+  for (const child of children) child.kill('SIGKILL')
+  await engine.close()
+  rmSync(folder, { recursive: true, force: true })
+})
+
+interface Running {
+  readonly child: ChildProcess
+  readonly pid: number
+  readonly lines: string[]
+  /** The next line that matches, also one that has come before. */
+  line(pattern: RegExp): Promise<string>
+  readonly exited: Promise<number | string>
+}
+
+function start(args: readonly string[], command = [process.execPath, program]): Running {
+  const [file = '', ...rest] = command
+  const child = spawn(file, [...rest, ...args], { stdio: ['ignore', 'pipe', 'pipe'] })
+  children.push(child)
+  const lines: string[] = []
+  const errors: string[] = []
+  const waiters = new Set<() => void>()
+  const tell = (): void => {
+    for (const waiter of [...waiters]) waiter()
+  }
+  createInterface({ input: child.stdout }).on('line', (line) => {
+    lines.push(line)
+    tell()
+  })
+  child.stderr.on('data', (text) => errors.push(String(text)))
+  let over = false
+  const exited = new Promise<number | string>((resolve) => {
+    child.on('close', (code, signal) => {
+      over = true
+      tell()
+      resolve(code ?? signal ?? 'gone')
+    })
+  })
+  return {
+    child,
+    pid: child.pid ?? 0,
+    lines,
+    exited,
+    line(pattern) {
+      return new Promise((resolve, reject) => {
+        const look = (): void => {
+          const found = lines.find((line) => pattern.test(line))
+          if (found === undefined && !over) return
+          waiters.delete(look)
+          if (found !== undefined) resolve(found)
+          else reject(new Error(`ended without ${pattern}: ${errors.join('')}`))
+        }
+        waiters.add(look)
+        look()
+      })
+    },
+  }
+}
+
+const openHere = (busyMs = 5_000): Promise<SqlFile> =>
+  engine.open({ path, migrations: ['this never runs: a child has applied its own'], busyMs })
+
+function passMs(durationMs: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, durationMs))
+}
+
+/** A generator whose seed can be printed: mulberry32. */
+function generator(seed: number): () => number {
+  let state = seed
+  return () => {
+    state = (state + 0x6d2b79f5) | 0
+    let mixed = Math.imul(state ^ (state >>> 15), 1 | state)
+    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32
+  }
+}
+
+interface Toll {
+  readonly kills: number
+  readonly acked: number
+  readonly stored: number
+  /** Told to the caller and not in the file. */
+  readonly lost: number
+  /** In one table and not in the other. */
+  readonly torn: number
+  readonly integrity: unknown
+}
+
+/** Three lanes of writers, each killed again and again at a moment of chance. */
+async function killWriters(role: string, kills: number, seed: number): Promise<Toll> {
+  const random = generator(seed)
+  const acked = new Set<string>()
+  let struck = 0
+  async function lane(label: string): Promise<void> {
+    for (let life = 0; struck < kills; life++) {
+      struck++
+      const name = `${label}${life}`
+      const writer = start([role, path, name])
+      await writer.line(/^acked/)
+      await passMs(random() * 60)
+      writer.child.kill('SIGKILL')
+      expect(await writer.exited).toBe('SIGKILL')
+      for (const line of writer.lines) {
+        const n = /^acked (\d+)$/.exec(line)?.[1]
+        if (n !== undefined) acked.add(`${name}/${n}`)
+      }
+    }
+  }
+  await Promise.all([lane('a'), lane('b'), lane('c')])
+
+  const database = loadSqlite().open(path)
+  try {
+    const read = (sql: string) => database.prepare(sql).run([]).rows
+    const stored = new Set(read('SELECT who, n FROM debit').map(({ who, n }) => `${who}/${n}`))
+    return {
+      kills: struck,
+      acked: acked.size,
+      stored: stored.size,
+      lost: [...acked].filter((key) => !stored.has(key)).length,
+      torn: Number(
+        read(`SELECT count(*) c FROM (SELECT * FROM (SELECT * FROM debit EXCEPT SELECT * FROM credit)
+          UNION ALL SELECT * FROM (SELECT * FROM credit EXCEPT SELECT * FROM debit))`)[0]?.c,
+      ),
+      integrity: read('PRAGMA integrity_check')[0]?.integrity_check,
+    }
+  } finally {
+    database.close()
+  }
+}
+
+describe('processes that are killed', () => {
+  it('G-1: after 120 kills everything acknowledged is there, whole', async () => {
+    const seed = 20_261_121
+    const toll = await killWriters('write', 120, seed)
+    expect(toll, `seed ${seed}`).toMatchObject({ lost: 0, torn: 0, integrity: 'ok' })
+    expect(toll.kills).toBeGreaterThanOrEqual(100)
+    expect(toll.acked).toBeGreaterThan(toll.kills)
+    expect(toll.stored).toBeGreaterThanOrEqual(toll.acked)
+  })
+
+  it('negative control: a writer that acknowledges too early is caught', async () => {
+    const toll = await killWriters('write-tell-early', 15, 7)
+    expect(toll.lost).toBeGreaterThan(0)
+  })
+})
+
+/** Stops the child at a moment when it holds the write lock. */
+async function stopInsideCommit(holder: Running): Promise<void> {
+  for (let attempt = 0; attempt < 200; attempt++) {
+    await passMs(5)
+    if (writeLockHolder(path) !== holder.pid) continue
+    holder.child.kill('SIGSTOP')
+    await passMs(5)
+    if (writeLockHolder(path) === holder.pid) return
+    holder.child.kill('SIGCONT')
+  }
+  throw new Error('the child was never found inside a commit')
+}
+
+describe.runIf(process.platform === 'linux')('a process that is stopped inside a commit', () => {
+  it('others are told who it is, still read, and go on after it', async () => {
+    const holder = start(['hold', path, 'holder'])
+    await holder.line(/held/)
+    const file = await openHere(300)
+    await stopInsideCommit(holder)
+    const write = {
+      statements: [{ sql: "INSERT INTO debit VALUES ('me', 1)", expect: 1 }],
+    }
+    const read = { mode: 'read', statements: [{ sql: 'SELECT count(*) n FROM debit' }] } as const
+    const refused = file.run(write)
+    expect((await file.run(read)).results[0]?.rows).toEqual([{ n: 0 }]) // not held up
+    await expect(refused).rejects.toMatchObject({
+      code: 'store-busy',
+      outcome: 'not-applied',
+      details: { holder: holder.pid, busyMs: 300 },
+    })
+    holder.child.kill('SIGCONT')
+    holder.child.kill('SIGTERM')
+    await holder.exited
+    await file.run(write)
+    expect((await file.run(read)).results[0]?.rows).toEqual([{ n: 1 }])
+  })
+})
+
+describe('no room', () => {
+  function seen(filler: Running): { acked: number; failed: string[] } {
+    return {
+      acked: filler.lines.filter((line) => line.startsWith('acked')).length,
+      failed: filler.lines.filter((line) => line.startsWith('failed')),
+    }
+  }
+
+  async function storedHere(): Promise<unknown> {
+    const file = await openHere()
+    const read = { mode: 'read', statements: [{ sql: 'SELECT count(*) n FROM bulk' }] } as const
+    return (await file.run(read)).results[0]?.rows[0]?.n
+  }
+
+  it.runIf(process.platform !== 'win32')('a limit on file size: not applied', async () => {
+    const limited = `ulimit -f 2000; exec "${process.execPath}" "${program}" "$@"`
+    const filler = start(['fill', path, 'f', '500'], ['/bin/bash', '-c', limited, 'fill'])
+    await filler.line(/done/)
+    await filler.exited
+    const { acked, failed } = seen(filler)
+    expect(acked).toBeGreaterThan(5)
+    expect(failed).toEqual(['failed unavailable not-applied'])
+    expect(await storedHere()).toBe(acked)
+  })
+
+  it('a full disk: not applied, nothing lost, and on it goes when there is room', async (context) => {
+    const disk = join(folder, 'disk')
+    mkdirSync(disk)
+    try {
+      execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=2m', 'tmpfs', disk], { stdio: 'pipe' })
+    } catch {
+      context.skip('a small disk can be mounted only by root')
+      return
+    }
+    try {
+      path = join(disk, 'a.db')
+      const ballast = join(disk, 'ballast')
+      writeFileSync(ballast, Buffer.alloc(500_000))
+      const filler = start(['fill', path, 'f', '500'])
+      await filler.line(/done/)
+      const { acked, failed } = seen(filler)
+      expect(acked).toBeGreaterThan(5)
+      expect(failed).toEqual(['failed unavailable not-applied'])
+      expect(await storedHere()).toBe(acked)
+      rmSync(ballast)
+      const again = start(['fill', path, 'g', '1'])
+      await again.line(/acked 0/)
+      await again.exited
+      expect(await storedHere()).toBe(acked + 1)
+      await engine.close()
+    } finally {
+      for (const child of children) child.kill('SIGKILL')
+      await passMs(50)
+      execFileSync('umount', ['-l', disk])
+    }
+  })
+})
+
+describe('hints between processes', () => {
+  const ping = {
+    statements: [{ sql: "DELETE FROM debit WHERE who = 'nobody'" }],
+    durability: 'relaxed',
+    hints: ['ping'],
+  } as const
+  const peers = async (file: SqlFile): Promise<readonly string[]> => {
+    const statements = [{ sql: 'SELECT address FROM holdfast_peer ORDER BY 1' }]
+    const { results } = await file.run({ mode: 'read', statements })
+    return results[0]?.rows.map(({ address }) => String(address)) ?? []
+  }
+
+  it('G-13: a commit wakes a listener elsewhere; a dead one is swept away', async () => {
+    const listener = start(['listen', path, 'l'])
+    await listener.line(/listening/)
+    const file = await openHere()
+    // The start wakes once for everything; what comes after it is a hint.
+    await listener.line(/woken/)
+    listener.lines.length = 0
+    await file.run({ ...ping, hints: ['other'] })
+    await file.run(ping)
+    await listener.line(/woken/)
+    expect(listener.lines).toEqual(['woken'])
+    const [address = ''] = await peers(file)
+    expect(existsSync(address)).toBe(true)
+
+    listener.child.kill('SIGKILL')
+    await listener.exited
+    await file.run(ping)
+    while ((await peers(file)).length > 0) await passMs(5)
+    expect(existsSync(address)).toBe(false)
+  })
+
+  it('a process that listens to nothing is not in the table', async () => {
+    const writer = start(['write', path, 'w'])
+    await writer.line(/acked/)
+    expect(await peers(await openHere())).toEqual([])
+  })
+})
+
+describe('the life of a process', () => {
+  it('G-8: an open file and a listener keep no process alive', async () => {
+    expect(await start(['idle', path, 'i']).exited).toBe(0)
+  })
+
+  it('G-8: a batch that waits for its answer does', async () => {
+    expect(await start(['leave', path, 'leaver']).exited).toBe(0)
+    const file = await openHere()
+    const statements = [{ sql: 'SELECT who FROM debit' }]
+    const { results } = await file.run({ mode: 'read', statements })
+    expect(results[0]?.rows).toEqual([{ who: 'leaver' }])
+  })
+})
