@@ -19,9 +19,9 @@ export function nodePlatform(): Platform {
     openDatabase: () => library().open(':memory:'),
     drive: (step, unhandled) =>
       new Promise((resolve, reject) => {
-        const slice = drainsInPlace() ? sliceInPlace : sliceByTurns
         const turn = (): void => {
           try {
+            const slice = drainsInPlace() ? sliceInPlace : sliceByTurns
             if (slice(step, unhandled)) realImmediate(turn)
             else resolve()
           } catch (error) {
