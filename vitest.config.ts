@@ -12,6 +12,7 @@ const config: ViteUserConfig = defineConfig({
   resolve: {
     alias: [
       { find: /^holdfast$/, replacement: source('index.ts') },
+      { find: /^holdfast\/errors$/, replacement: source('errors.ts') },
       { find: /^holdfast\/(.+)$/, replacement: source('$1/index.ts') },
     ],
   },
