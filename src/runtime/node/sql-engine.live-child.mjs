@@ -72,3 +72,7 @@ if (role === 'listen') {
 }
 if (role === 'idle') file.listen('ping', () => {})
 if (role === 'leave') void file.run(pair(1)) // nobody waits, and yet it must be done
+if (role === 'sync') {
+  for (let n = 0; n < Number(limit); n++) await file.run({ ...pair(n), durability: name })
+  say('done')
+}

@@ -2,7 +2,7 @@
  * The file under real processes that are killed, stopped and starved at the worst moment.
  */
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
-import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
@@ -169,6 +169,34 @@ describe('processes that are killed', () => {
   it('negative control: a writer that acknowledges too early is caught', async () => {
     const toll = await killWriters('write-tell-early', 15, 7)
     expect(toll.lost).toBeGreaterThan(0)
+  })
+})
+
+describe('durability', () => {
+  /** How often the process asked the disk to sync, counted by strace. */
+  async function syncs(durability: string, batches: number): Promise<number> {
+    const report = join(folder, `strace-${durability}`)
+    const traced = ['strace', '-f', '-qq', '-e', 'trace=fsync,fdatasync', '-o', report]
+    const child = start(
+      ['sync', join(folder, `${durability}.db`), durability, String(batches)],
+      [...traced, process.execPath, program],
+    )
+    await child.line(/done/)
+    await child.exited
+    return readFileSync(report, 'utf8')
+      .split('\n')
+      .filter((line) => / = 0$/.test(line)).length
+  }
+
+  it('full syncs once for every batch that waits alone, relaxed does not', async (context) => {
+    try {
+      execFileSync('strace', ['-o', '/dev/null', 'true'], { stdio: 'pipe' })
+    } catch {
+      context.skip('strace is missing or not allowed')
+      return
+    }
+    expect(await syncs('full', 40)).toBeGreaterThanOrEqual(40)
+    expect(await syncs('relaxed', 40)).toBeLessThan(20) // opening and closing take some
   })
 })
 
