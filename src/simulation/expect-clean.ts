@@ -31,7 +31,8 @@ export class SimulationError extends Error {
 const linesShown = 60
 
 function describe(failure: SimulationFailure): string {
-  const { seed, name, message, faults, trace, atMs } = failure
+  const { seed, name, message, trace, atMs } = failure
+  const faults = failure.shrunkFaults ?? failure.faults
   return [
     `seed ${seed} failed at ${atMs} ms: ${name}: ${message}`,
     `replay: simulate({ firstSeed: ${seed}, … the same options }, …)`,

@@ -154,7 +154,7 @@ export function fabric(core: Core, isUp: (host: string) => boolean): Fabric {
           bound.receive({ bytes: copies === 1 ? copy : copy.slice(), source: from }),
         )
       }
-      scheduler.after(nature, travelUs, 'datagram', arrive, hashBytes(copy))
+      scheduler.after(nature, travelUs, `datagram ${source}>${host}`, arrive, hashBytes(copy))
     }
   }
 

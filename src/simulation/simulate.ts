@@ -7,6 +7,7 @@ import { hashText, mix } from './chance.ts'
 import type { Platform } from './core.ts'
 import { faultKinds, planFaults } from './fault-plan.ts'
 import { type RunOptions, type RunResult, runOnce } from './run.ts'
+import { shrinkPlan } from './shrink.ts'
 import type {
   Fault,
   FaultKind,
@@ -37,7 +38,10 @@ export async function simulateOn(
       const second = await run(plan)
       if (second.traceHash !== first.traceHash) failures.push(nondeterminism(seed, first, second))
     }
-    if (first.failure !== undefined) failures.push(first.failure)
+    const { failure } = first
+    if (failure === undefined) continue
+    const shrinks = options.shrink === true && failures.length === 0
+    failures.push(shrinks ? { ...failure, shrunkFaults: await shrunk(failure, run) } : failure)
   }
   return {
     seeds: tally.seeds,
@@ -49,6 +53,14 @@ export async function simulateOn(
     struck: Object.fromEntries(tally.struck),
     traceHash: tally.hash.toString(16).padStart(8, '0'),
   }
+}
+
+/** The fewest faults that make this seed fail under the same name. */
+function shrunk(
+  { name, faults }: SimulationFailure,
+  run: (plan: readonly Fault[]) => Promise<RunResult>,
+): Promise<readonly Fault[]> {
+  return shrinkPlan(faults, async (plan) => (await run(plan)).failure?.name === name)
 }
 
 interface Settings extends Omit<RunOptions, 'seed' | 'plan'> {
@@ -80,7 +92,7 @@ function settled(options: SimulateOptions): Settings {
     livenessMs: whole('livenessMs', 600_000, 1),
     eventsMax: whole('eventsMax', 20_000_000, 1),
     kinds,
-    rough: kinds.length > 0 || (options.plan?.length ?? 0) > 0,
+    rough: kinds.length > 0 || options.plan !== undefined,
   }
 }
 

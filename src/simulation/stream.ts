@@ -19,6 +19,8 @@ export interface StreamEnd {
   readonly remote: string
   readonly draws: Draws
   peer: StreamEnd | undefined
+  /** For the trace: `wire a>b`. */
+  kind: string
   receiver: StreamReceiver | undefined
   /** What arrived in the kernel and was not yet handed to the process. */
   readonly inbox: Segment[]
@@ -71,7 +73,7 @@ export function wires(core: Core, isUp: (host: string) => boolean): Wires {
     const travelUs = weather.travelUs(from.host, to.host, from.draws)
     const delayUs = Math.max(travelUs, from.lastArrivalUs + 1 - scheduler.nowUs())
     const digest = segment === 'end' ? 1 : hashBytes(segment)
-    onWire(from, delayUs, 'wire', () => arrive(from, to, segment), digest)
+    onWire(from, delayUs, from.kind, () => arrive(from, to, segment), digest)
   }
 
   function stallNow(from: StreamEnd): void {
@@ -233,6 +235,7 @@ export function wires(core: Core, isUp: (host: string) => boolean): Wires {
         remote,
         draws,
         peer: undefined,
+        kind: 'wire',
         receiver: undefined,
         inbox: [],
         failure: undefined,
@@ -255,6 +258,7 @@ export function wires(core: Core, isUp: (host: string) => boolean): Wires {
       client.peer = server
       server.peer = client
       for (const end of [client, server]) {
+        end.kind = `wire ${end.host}>${end.peer?.host}`
         if (!end.owner.alive) continue
         open.add(end)
         end.owner.endings.add(end.ending)

@@ -159,6 +159,8 @@ export interface SimulationFailure {
   readonly message: string
   readonly error?: unknown
   readonly faults: readonly Fault[]
+  /** The fewest faults found that still fail, with `shrink`. Replay them as `plan`. */
+  readonly shrunkFaults?: readonly Fault[]
   /** The last lines of the trace. */
   readonly trace: readonly string[]
   readonly atMs: number

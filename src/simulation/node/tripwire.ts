@@ -8,17 +8,17 @@ import { RuntimeBypassedError } from '../bypassed.ts'
 type Callable = (...parameters: unknown[]) => unknown
 
 /** What is watched, and what to use instead. */
-const watched: readonly (readonly [object, string, string])[] = [
-  [Date, 'now', 'runtime.clock.wallMs()'],
-  [Math, 'random', 'runtime.random'],
-  [performance, 'now', 'runtime.clock.monotonicMs()'],
-  [globalThis, 'setTimeout', 'runtime.timers.schedule()'],
-  [globalThis, 'setInterval', 'runtime.timers.schedule()'],
-  [globalThis, 'setImmediate', 'runtime.timers.schedule()'],
-  [globalThis, 'fetch', 'runtime.network'],
-  [AbortSignal, 'timeout', 'runtime.timers.schedule()'],
-  [globalThis.crypto, 'randomUUID', 'runtime.random.id()'],
-  [globalThis.crypto, 'getRandomValues', 'runtime.random.bytes()'],
+const watched: readonly (readonly [object, string, string, string])[] = [
+  [Date, 'now', 'Date.now()', 'runtime.clock.wallMs()'],
+  [Math, 'random', 'Math.random()', 'runtime.random'],
+  [performance, 'now', 'performance.now()', 'runtime.clock.monotonicMs()'],
+  [globalThis, 'setTimeout', 'setTimeout()', 'runtime.timers.schedule()'],
+  [globalThis, 'setInterval', 'setInterval()', 'runtime.timers.schedule()'],
+  [globalThis, 'setImmediate', 'setImmediate()', 'runtime.timers.schedule()'],
+  [globalThis, 'fetch', 'fetch()', 'runtime.network'],
+  [AbortSignal, 'timeout', 'AbortSignal.timeout()', 'runtime.timers.schedule()'],
+  [globalThis.crypto, 'randomUUID', 'crypto.randomUUID()', 'runtime.random.id()'],
+  [globalThis.crypto, 'getRandomValues', 'crypto.getRandomValues()', 'runtime.random.bytes()'],
 ]
 
 /** Node itself, the test runner and the SQLite library may: they do not decide what a world does. */
@@ -62,7 +62,9 @@ function setWires(unhandled: (error: unknown) => void): () => void {
     unhandled(error) // somebody may catch what is thrown, and a swallowed leak is still a leak
     throw error
   }
-  const restore = watched.map(([owner, name, instead]) => replace(owner, name, instead, trip))
+  const restore = watched.map(([owner, name, label, instead]) =>
+    replace(owner, name, () => trip(label, instead)),
+  )
   const RealDate = globalThis.Date
   globalThis.Date = watchedDate(RealDate, trip)
   return () => {
@@ -71,16 +73,11 @@ function setWires(unhandled: (error: unknown) => void): () => void {
   }
 }
 
-function replace(
-  owner: object,
-  name: string,
-  instead: string,
-  trip: (name: string, instead: string) => void,
-): () => void {
+function replace(owner: object, name: string, trip: () => void): () => void {
   const before = Object.getOwnPropertyDescriptor(owner, name)
   const real = Reflect.get(owner, name) as Callable
   const wire: Callable = (...parameters) => {
-    trip(name, instead)
+    trip()
     return Reflect.apply(real, owner, parameters)
   }
   Object.defineProperty(owner, name, { value: wire, configurable: true, writable: true })
