@@ -6,7 +6,7 @@
  * lost it opens another after a random pause, so that a thousand instances do not return in one
  * instant. Consumers see no flap: the endpoint keeps its id, because it is still the same process.
  */
-import { ClosedError, outcomeOf } from '../../errors.ts'
+import { ClosedError, isHoldfastError, outcomeOf } from '../../errors.ts'
 import { type Observer, silentObserver } from '../../observability/observer.ts'
 import { requireInteger } from '../../ports/arguments.ts'
 import type { Registry, Session } from '../../ports/registry.ts'
@@ -167,15 +167,31 @@ function keepRegistered(
   /** Writes the wish whenever it changes, until the session or the registration is over. */
   async function serve(session: Session): Promise<void> {
     const key = entryKey(service, instance, session.incarnation)
+    const over = AbortSignal.any([closing, session.lost])
     held = { session, key }
-    while (!closing.aborted && !session.lost.aborted) {
+    for (let failures = 0; !over.aborted; ) {
       const version = wanted.version()
-      if ((await registry.register(session, key, entryValue(wanted.value()))) === undefined) {
-        throw new ClosedError(`the key "${key}" belongs to another session`)
+      try {
+        const revision = await registry.register(session, key, entryValue(wanted.value()))
+        if (revision === undefined) throw new ClosedError(`"${key}" is another session's`)
+        failures = 0
+        if (wanted.grant(version)) report('instanceRegistered', { key })
+        await wanted.changed(version, over)
+      } catch (error) {
+        const code = isHoldfastError(error) ? error.code : undefined
+        if (code === 'lease-lost') return
+        if (code === 'closed' || outcomeOf(error) === 'invalid') throw error
+        // The session may outlive the hiccup: it is for the registry to say that it is over.
+        report('registrationFailed', { error: String(error) })
+        failures++
+        await pause(failures, over)
       }
-      if (wanted.grant(version)) report('instanceRegistered', { key })
-      await wanted.changed(version, AbortSignal.any([closing, session.lost]))
     }
+  }
+
+  async function pause(failures: number, over: AbortSignal): Promise<void> {
+    const pauseMs = nextPauseMs(reopenBackoff, runtime.random, failures, 0)
+    await sleep(runtime.timers, pauseMs, { signal: over }).catch(() => {})
   }
 
   async function keep(): Promise<void> {
@@ -199,8 +215,7 @@ function keepRegistered(
       // What is left of the old session must not stay listed beside the new one. If this fails too,
       // consumers prefer the newer incarnation.
       await session?.close().catch(() => {})
-      const pauseMs = nextPauseMs(reopenBackoff, runtime.random, failures, 0)
-      await sleep(runtime.timers, pauseMs, { signal: closing }).catch(() => {})
+      await pause(failures, closing)
     }
   }
 
