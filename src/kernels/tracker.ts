@@ -16,6 +16,7 @@ import {
   InvalidArgumentError,
   isHoldfastError,
   LeaseLostError,
+  LimitExceededError,
 } from '../errors.ts'
 import { type Observer, silentObserver } from '../observability/index.ts'
 import { requireInteger } from '../ports/arguments.ts'
@@ -35,8 +36,9 @@ export interface TrackerOptions {
 export interface Tracker {
   /**
    * Says that work on the item starts, waiting while the window is full. Items must come in growing
-   * order, all above `position.value`; await each call before the next.
+   * order, all above `position.value`; those that wait are let in in that order.
    * @throws {LeaseLostError} another generation owns the position: stop.
+   * @throws {LimitExceededError} as many items as the window holds already wait for it.
    * @throws {CancelledError | ClosedError | InvalidArgumentError}
    */
   begin(item: bigint, options?: { readonly signal?: AbortSignal }): Promise<void>
@@ -53,6 +55,12 @@ export interface Tracker {
   [Symbol.asyncDispose](): Promise<void>
 }
 
+interface Waiter {
+  readonly item: bigint
+  readonly enter: () => void
+  readonly refuse: (reason: unknown) => void
+}
+
 export function tracker(
   runtime: Runtime,
   position: Position,
@@ -67,7 +75,7 @@ export function tracker(
   const lost = new AbortController()
   /** Begun and not passed, in growing order; true: finished. */
   const window = new Map<bigint, boolean>()
-  const waiters = new Set<() => void>()
+  const waiters = new Set<Waiter>()
   let begun = position.value
   let front = position.value
   let passedSinceFlush = 0
@@ -75,8 +83,39 @@ export function tracker(
   let flushing: Promise<boolean> = Promise.resolve(true)
   let closed = false
 
-  function wakeAll(): void {
-    for (const wake of Array.from(waiters)) wake()
+  function admit(item: bigint): void {
+    begun = item
+    window.set(item, false)
+  }
+
+  /** First come, first in: an item let in ahead of a smaller one would let the front jump over it. */
+  function admitWaiters(): void {
+    for (const waiter of waiters) {
+      if (window.size >= windowMax) return
+      waiters.delete(waiter)
+      admit(waiter.item)
+      waiter.enter()
+    }
+  }
+
+  function refuseWaiters(reason: unknown): void {
+    for (const waiter of waiters) waiter.refuse(reason)
+    waiters.clear()
+  }
+
+  function begin(item: bigint, signal: AbortSignal | undefined): Promise<void> {
+    const last = waiters.size === 0 ? begun : (Array.from(waiters).at(-1)?.item ?? begun)
+    if (item <= last) {
+      throw new InvalidArgumentError(`item ${item} came after ${last}; expected growing items`)
+    }
+    if (waiters.size === 0 && window.size < windowMax) {
+      admit(item)
+      return Promise.resolve()
+    }
+    if (waiters.size >= windowMax) {
+      throw new LimitExceededError(`${windowMax} items already wait for room in the window`)
+    }
+    return standInLine(waiters, item, signal)
   }
 
   function lose(): void {
@@ -84,12 +123,11 @@ export function tracker(
     timer?.cancel()
     observer.event('positionLost', { name, generation: String(generation) })
     lost.abort(new LeaseLostError(`position "${name}" belongs to a newer generation`))
-    wakeAll()
+    refuseWaiters(lost.signal.reason)
   }
 
-  function assertOpen(): void {
-    if (lost.signal.aborted) throw lost.signal.reason
-    if (closed) throw new ClosedError(`the tracker of position "${name}" is closed`)
+  function closedError(): ClosedError {
+    return new ClosedError(`the tracker of position "${name}" is closed`)
   }
 
   async function moveBookmark(): Promise<boolean> {
@@ -137,14 +175,14 @@ export function tracker(
       passedSinceFlush += 1
     }
     if (passedSinceFlush === 0) return
-    wakeAll()
+    admitWaiters()
     if (passedSinceFlush >= flushEvery) flushInBackground()
     else flushLater()
   }
 
   async function close(): Promise<void> {
     closed = true
-    wakeAll()
+    refuseWaiters(closedError())
     timer?.cancel()
     if (!lost.signal.aborted) await flush()
   }
@@ -153,16 +191,9 @@ export function tracker(
     lost: lost.signal,
     front: () => front,
     async begin(item, { signal } = {}) {
-      assertOpen()
-      if (item <= begun) {
-        throw new InvalidArgumentError(`item ${item} came after ${begun}; expected growing items`)
-      }
-      while (window.size >= windowMax) {
-        await room(waiters, signal)
-        assertOpen()
-      }
-      begun = item
-      window.set(item, false)
+      if (lost.signal.aborted) throw lost.signal.reason
+      if (closed) throw closedError()
+      await begin(item, signal)
     },
     finish(item) {
       if (window.get(item) === false) window.set(item, true)
@@ -174,17 +205,29 @@ export function tracker(
   }
 }
 
-function room(waiters: Set<() => void>, signal: AbortSignal | undefined): Promise<void> {
+function standInLine(
+  waiters: Set<Waiter>,
+  item: bigint,
+  signal: AbortSignal | undefined,
+): Promise<void> {
   return new Promise((resolve, reject) => {
-    const settle = (): void => {
-      waiters.delete(settle)
-      signal?.removeEventListener('abort', settle)
-      if (signal?.aborted) {
-        reject(new CancelledError('waiting for room was aborted', { cause: signal.reason }))
-      } else resolve()
+    const cancel = (): void => {
+      waiters.delete(waiter)
+      reject(new CancelledError('waiting for room was aborted', { cause: signal?.reason }))
     }
-    if (signal?.aborted) return settle()
-    waiters.add(settle)
-    signal?.addEventListener('abort', settle, { once: true })
+    const waiter: Waiter = {
+      item,
+      enter() {
+        signal?.removeEventListener('abort', cancel)
+        resolve()
+      },
+      refuse(reason) {
+        signal?.removeEventListener('abort', cancel)
+        reject(reason)
+      },
+    }
+    if (signal?.aborted) return cancel()
+    waiters.add(waiter)
+    signal?.addEventListener('abort', cancel, { once: true })
   })
 }
