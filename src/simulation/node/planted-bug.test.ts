@@ -42,8 +42,11 @@ async function candidate(own: Runtime, who: number, won: (term: number) => void)
   })
   for (let term = 1; term <= 10; term++) {
     for (let attempt = 0; attempt < 10; attempt++) {
-      await sleep(own.timers, 200 + own.random.fraction('pause') * 400)
-      for (const name of voters) socket.send(`${name}:1`, Uint8Array.of(term, who))
+      // One voter after the other, each candidate from another end: so votes are split.
+      for (const name of who === 1 ? voters : voters.toReversed()) {
+        await sleep(own.timers, 50 + own.random.fraction('pause') * 150)
+        socket.send(`${name}:1`, Uint8Array.of(term, who))
+      }
     }
   }
 }
