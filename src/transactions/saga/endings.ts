@@ -35,11 +35,11 @@ export function endings(
 ): Endings {
   const waiters = new Map<string, Set<Waiter>>()
   const local = new Set<string>()
-  const closed = new AbortController()
+  let closed = false
   let count = 0
 
   async function wait(key: string, signal?: AbortSignal): Promise<SagaEnd> {
-    if (closed.signal.aborted) throw new ClosedError('the saga engine is closed')
+    if (closed) throw new ClosedError('the saga engine is closed')
     if (count >= waitersMax) throw new LimitExceededError(`${waitersMax} calls already wait`)
     let end: SagaEnd | undefined
     const waiter: Waiter = {
@@ -56,15 +56,12 @@ export function endings(
       for (let paceMs = pollMs / 4; ; paceMs = Math.min(paceMaxMs, paceMs * 1.5)) {
         if (!local.has(key)) end ??= await look(key)
         if (end) return end
-        const stop = AbortSignal.any([
-          closed.signal,
-          waiter.ring.signal,
-          ...(signal ? [signal] : []),
-        ])
+        const ring = waiter.ring.signal
+        const stop = signal ? AbortSignal.any([signal, ring]) : ring
         const jitteredMs = paceMs * (0.75 + runtime.random.fraction('saga-wait') / 2)
         await sleep(runtime.timers, jitteredMs, { signal: stop }).catch(() => {})
         if (end) return end
-        if (closed.signal.aborted) throw new ClosedError('the saga engine was closed')
+        if (closed) throw new ClosedError('the saga engine was closed')
         if (signal?.aborted) {
           throw new CancelledError('the wait was aborted; the saga goes on', {
             cause: signal.reason,
@@ -94,6 +91,9 @@ export function endings(
     ended(key, end) {
       for (const waiter of waiters.get(key) ?? []) waiter.finish(end)
     },
-    close: () => closed.abort(),
+    close() {
+      closed = true
+      for (const group of waiters.values()) for (const waiter of group) waiter.ring.abort()
+    },
   }
 }

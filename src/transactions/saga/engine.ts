@@ -4,7 +4,7 @@
  */
 import { ClosedError, InvalidArgumentError, KeyReusedError } from '../../errors.ts'
 import { decisions } from '../../kernels/decision.ts'
-import type { Instance } from '../../kernels/decision-contract.ts'
+import type { Instance, Opened } from '../../kernels/decision-contract.ts'
 import { silentObserver } from '../../observability/observer.ts'
 import { requireInteger, requireText } from '../../ports/arguments.ts'
 import type { RecordStore } from '../../ports/record-store.ts'
@@ -32,6 +32,11 @@ const inputLengthMax = 262_144
 const snapshotMax = 100
 const space = 'saga'
 
+interface Running {
+  readonly own: SagaOwnership
+  readonly stop: AbortController
+}
+
 export function sagaEngine(
   runtime: Runtime,
   records: RecordStore,
@@ -46,42 +51,46 @@ export function sagaEngine(
   const instances = decisions<SagaState, SagaEnd>(runtime, records, { space, ...kept })
   const known = definitions(observer)
   const waits = endings(runtime, instances, pollMs)
-  const running = new Map<string, SagaOwnership>()
-  const closing = new AbortController()
+  const running = new Map<string, Running>()
+  let closed = false
+  /** Hands promised to claims that are under way. */
+  let reserved = 0
   const { machine, process, incarnation } = runtime.identity
   const owner = `${machine}/${process}/${incarnation}`.slice(-200)
   const claim = { owner, holdMs }
   let scout: Recovery | undefined
   let draining = false
-  let idle: (() => void) | undefined
+  const whenIdle: (() => void)[] = []
 
-  const canTake = (): boolean => scout !== undefined && !draining && running.size < concurrency
+  const free = (): number =>
+    scout === undefined || draining ? 0 : Math.max(0, concurrency - running.size - reserved)
 
   function launch(own: SagaOwnership): void {
     const plan = known.planOf(own.state)
     if (plan === undefined) return // its hold runs out, and somebody who knows it takes over
-    running.set(own.id, own)
+    const stop = new AbortController()
+    running.set(own.id, { own, stop })
     waits.here(own.id)
     runtime.tasks.spawn('saga-execution', async () => {
       try {
-        await drive(plan, own)
+        await drive(plan, own, stop.signal)
       } finally {
-        if (running.get(own.id) === own) running.delete(own.id)
+        if (running.get(own.id)?.own === own) running.delete(own.id)
         waits.left(own.id)
         scout?.wake()
-        if (running.size === 0) idle?.()
+        if (running.size === 0) for (const resolve of whenIdle.splice(0)) resolve()
       }
     })
   }
 
-  async function drive(plan: SagaPlan, own: SagaOwnership): Promise<void> {
+  async function drive(plan: SagaPlan, own: SagaOwnership, closing: AbortSignal): Promise<void> {
     const execution = {
       runtime,
       observer,
       plan,
       id: idOf(own.id),
       pauseHereMs: holdMs / 2,
-      closing: closing.signal,
+      closing,
       draining: () => draining,
     }
     try {
@@ -105,7 +114,7 @@ export function sagaEngine(
   }
 
   async function open(name: string, input: unknown, { id: given }: RunOptions): Promise<string> {
-    if (closing.signal.aborted) throw new ClosedError('the saga engine is closed')
+    if (closed) throw new ClosedError('the saga engine is closed')
     const plan = known.newest(name)
     const id = given ?? runtime.random.id('saga-id')
     requireText('id', id, 200)
@@ -113,15 +122,38 @@ export function sagaEngine(
     await parseWith(plan.input, input, `input of saga "${name}"`)
     const state = begin(plan, JSON.parse(text), runtime.clock.wallMs())
     const key = keyOf(name, id)
-    const opened = await instances.open(key, state, canTake() ? { claim } : {})
+    const opened = await opening(key, state)
     if (opened.status === 'found') {
       joined(id, text, opened.instance)
       return id
     }
     observer.event('sagaBegun', { saga: name, id, version: plan.version })
-    if (opened.ownership) launch(opened.ownership)
-    else scout?.wake()
+    if (opened.ownership === undefined) scout?.wake()
     return id
+  }
+
+  async function opening(key: string, state: SagaState): Promise<Opened<SagaState, SagaEnd>> {
+    if (free() === 0) return instances.open(key, state)
+    reserved += 1
+    try {
+      const opened = await instances.open(key, state, { claim })
+      if (opened.status === 'created' && opened.ownership) launch(opened.ownership)
+      return opened
+    } finally {
+      reserved -= 1
+    }
+  }
+
+  // Half the free hands, so that what is begun meanwhile need not wait for the look to end.
+  async function withHands(look: (hands: number) => Promise<void>): Promise<void> {
+    const hands = Math.ceil(free() / 2)
+    if (hands === 0) return
+    reserved += hands
+    try {
+      await look(hands)
+    } finally {
+      reserved -= hands
+    }
   }
 
   async function result<R>(name: string, id: string): Promise<SagaOutcome<R> | undefined> {
@@ -133,7 +165,7 @@ export function sagaEngine(
     return outcomeOfEnd<R>(await waits.wait(keyOf(name, id), signal))
   }
 
-  const act = operator(runtime, instances, (key) => running.get(key))
+  const act = operator(runtime, instances, (key) => running.get(key)?.own)
 
   function handle<Input, Results>(plan: SagaPlan): SagaHandle<Input, Results> {
     const { name, version } = plan
@@ -159,20 +191,20 @@ export function sagaEngine(
 
   async function drain(): Promise<void> {
     draining = true
-    if (running.size > 0) {
-      await new Promise<void>((resolve) => {
-        idle = resolve
-      })
-    }
+    if (running.size === 0) return
+    await new Promise<void>((resolve) => {
+      whenIdle.push(resolve)
+    })
   }
 
   async function close(): Promise<void> {
-    if (closing.signal.aborted) return
-    draining = true
-    closing.abort(new ClosedError('the saga engine was closed'))
+    closed = true
+    const ending = drain()
+    scout?.stop()
     waits.close()
     withdraw()
-    await drain()
+    for (const { stop } of running.values()) stop.abort(new ClosedError('the engine was closed'))
+    await ending
   }
 
   return {
@@ -185,7 +217,7 @@ export function sagaEngine(
       return handle<Input, Results>(definition)
     },
     start() {
-      if (closing.signal.aborted) throw new ClosedError('the saga engine is closed')
+      if (closed) throw new ClosedError('the saga engine is closed')
       scout ??= recovery<SagaState, SagaEnd>({
         runtime,
         observer,
@@ -193,8 +225,7 @@ export function sagaEngine(
         owner,
         holdMs,
         pollMs,
-        signal: closing.signal,
-        freeHands: () => (draining ? 0 : concurrency - running.size),
+        withHands,
         accept: (state) => known.planOf(state) !== undefined,
         found: launch,
         passedOver: known.passedOver,

@@ -37,7 +37,7 @@ export interface Execution {
   readonly id: string
   /** Longer pauses give the instance back until it is due. */
   readonly pauseHereMs: number
-  /** Aborts when this process closes. */
+  /** This execution's own signal: aborts when the process closes. */
   readonly closing: AbortSignal
   /** Should the instance be handed over at the next step? */
   readonly draining: () => boolean
@@ -60,62 +60,52 @@ export type SagaRequest =
 /** @throws {LeaseLostError} another executor has taken over. Store errors pass through. */
 export async function execute(execution: Execution, own: SagaOwnership): Promise<Stop> {
   const { runtime, plan, closing } = execution
-  const interrupt = new AbortController()
-  const abort = (from: AbortSignal) => (): void => interrupt.abort(from.reason)
-  const onClosing = abort(closing)
-  const onLost = abort(own.signal)
-  closing.addEventListener('abort', onClosing)
-  own.signal.addEventListener('abort', onLost)
+  const interrupt = AbortSignal.any([closing, own.signal])
   const nudge = { cancel: new AbortController() }
   own.keep(keepMs, () => {
     if (own.requests.some(isCancel)) nudge.cancel.abort(new Error('the saga was cancelled'))
   })
-  try {
-    let state = resumed(plan, own.state, runtime.clock.wallMs())
-    for (;;) {
-      const requests = own.requests
-      const answered = requests.map(({ id }) => id)
-      state = turned(
-        execution,
-        requests.reduce((from, { body }) => asked(plan, from, body), state),
-      )
-      nudge.cancel = new AbortController()
-      const move = nextMove(plan, state)
-      if (move.kind === 'end') return await conclude(execution, own, state, move.outcome)
-      if (move.kind === 'park') {
-        const isNews = own.state.parked === undefined
-        await own.giveUp({ state, answered })
-        if (isNews) tellParked(execution, state)
-        return { kind: 'parked' }
-      }
-      if (execution.draining() || closing.aborted) {
-        await own.giveUp({ state, answered, dueInMs: 0 })
-        return { kind: 'handed-over' }
-      }
-      state = begun(state, move, runtime.clock.wallMs())
-      await own.save(state, { answered })
-      const ending = await perform(execution, own, state, move, interrupt.signal, nudge)
-      if (own.signal.aborted) throw own.signal.reason
-      const nowMs = runtime.clock.wallMs()
-      const cut = closing.aborted || (move.kind === 'run' && nudge.cancel.signal.aborted)
-      const moved = move.kind === 'run' ? runEnded : undoEnded
-      state =
-        cut && ending.kind === 'failed'
-          ? resumed(plan, state, nowMs)
-          : moved(plan, state, move.index, ending, nowMs)
-      tellEnding(execution, move, ending)
-      const pauseMs = pauseAfter(execution, state, move)
-      if (pauseMs > execution.pauseHereMs && own.requests.length === 0) {
-        await own.giveUp({ state, dueInMs: pauseMs })
-        return { kind: 'later', dueInMs: pauseMs }
-      }
-      if (pauseMs === 0) continue
-      const waking = AbortSignal.any([interrupt.signal, nudge.cancel.signal])
-      await sleep(runtime.timers, pauseMs, { signal: waking }).catch(() => {})
+  let state = resumed(plan, own.state, runtime.clock.wallMs())
+  for (;;) {
+    const requests = own.requests
+    const answered = requests.map(({ id }) => id)
+    state = turned(
+      execution,
+      requests.reduce((from, { body }) => asked(plan, from, body), state),
+    )
+    nudge.cancel = new AbortController()
+    const move = nextMove(plan, state)
+    if (move.kind === 'end') return await conclude(execution, own, state, move.outcome)
+    if (move.kind === 'park') {
+      const isNews = own.state.parked === undefined
+      await own.giveUp({ state, answered })
+      if (isNews) tellParked(execution, state)
+      return { kind: 'parked' }
     }
-  } finally {
-    closing.removeEventListener('abort', onClosing)
-    own.signal.removeEventListener('abort', onLost)
+    if (execution.draining() || closing.aborted) {
+      await own.giveUp({ state, answered, dueInMs: 0 })
+      return { kind: 'handed-over' }
+    }
+    state = begun(state, move, runtime.clock.wallMs())
+    await own.save(state, { answered })
+    const ending = await perform(execution, own, state, move, interrupt, nudge)
+    if (own.signal.aborted) throw own.signal.reason
+    const nowMs = runtime.clock.wallMs()
+    const cut = closing.aborted || (move.kind === 'run' && nudge.cancel.signal.aborted)
+    const moved = move.kind === 'run' ? runEnded : undoEnded
+    state =
+      cut && ending.kind === 'failed'
+        ? resumed(plan, state, nowMs)
+        : moved(plan, state, move.index, ending, nowMs)
+    tellEnding(execution, move, ending)
+    const pauseMs = pauseAfter(execution, state, move)
+    if (pauseMs > execution.pauseHereMs && own.requests.length === 0) {
+      await own.giveUp({ state, dueInMs: pauseMs })
+      return { kind: 'later', dueInMs: pauseMs }
+    }
+    if (pauseMs === 0) continue
+    const waking = AbortSignal.any([interrupt, nudge.cancel.signal])
+    await sleep(runtime.timers, pauseMs, { signal: waking }).catch(() => {})
   }
 }
 
@@ -188,7 +178,8 @@ async function conclude(
 ): Promise<Stop> {
   const endedAtMs = runtime.clock.wallMs()
   const mine: SagaEnd = { format: 1, outcome, saga: plan.name, state, endedAtMs }
-  const { outcome: end } = await own.decide(mine)
+  const { outcome: end, won } = await own.decide(mine)
+  if (!won) return { kind: 'ended', end }
   observer.event('sagaEnded', { saga: plan.name, id, status: end.outcome.status })
   observer.count('sagasEnded', { saga: plan.name, status: end.outcome.status })
   return { kind: 'ended', end }

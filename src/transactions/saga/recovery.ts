@@ -17,8 +17,8 @@ export interface RecoveryOptions<State, Result> {
   readonly owner: string
   readonly holdMs: number
   readonly pollMs: number
-  readonly signal: AbortSignal
-  readonly freeHands: () => number
+  /** Calls `look` with the number of instances that may be claimed, or not at all. */
+  readonly withHands: (look: (hands: number) => Promise<void>) => Promise<void>
   readonly accept: (state: State, id: string) => boolean
   readonly found: (ownership: Ownership<State, Result>) => void
   /** What is due and cannot be executed here. */
@@ -30,34 +30,39 @@ export interface RecoveryOptions<State, Result> {
 export interface Recovery {
   /** Looks soon. */
   wake(): void
+  stop(): void
 }
 
 export function recovery<State, Result>(options: RecoveryOptions<State, Result>): Recovery {
-  const { runtime, observer, instances, signal, pollMs } = options
+  const { runtime, observer, instances, pollMs } = options
+  let stopped = false
+  /** Did the last look find more than it may take? Then the next one is at once. */
+  let backlog = false
   let ring = new AbortController()
 
   const wake = (): void => ring.abort()
 
-  async function look(): Promise<void> {
-    const limit = options.freeHands()
-    if (limit < 1) return
+  async function look(limit: number): Promise<void> {
     const { owner, holdMs, accept } = options
     const claim = { owner, holdMs }
     const { claimed, passedOver } = await instances.claimDue({ claim, limit, accept })
     for (const ownership of claimed) options.found(ownership)
     options.passedOver(passedOver)
+    backlog = claimed.length === limit
   }
 
   async function watch(): Promise<void> {
     const unwatch = instances.watch(wake)
     try {
-      while (!signal.aborted) {
+      while (!stopped) {
         ring = new AbortController()
-        await look().catch((error: unknown) => {
+        backlog = false
+        await options.withHands(look).catch((error: unknown) => {
           observer.event('sagaRecoveryFailed', { reason: String(error).slice(0, 500) })
         })
-        await pause(hintGapMs, signal)
-        await pause(beatMs(), AbortSignal.any([signal, ring.signal]))
+        if (backlog) continue
+        await pause(hintGapMs)
+        await pause(beatMs(), ring.signal)
       }
     } finally {
       unwatch()
@@ -68,10 +73,16 @@ export function recovery<State, Result>(options: RecoveryOptions<State, Result>)
     return pollMs * (0.75 + runtime.random.fraction('saga-poll') / 2)
   }
 
-  function pause(delayMs: number, until: AbortSignal): Promise<void> {
-    return sleep(runtime.timers, delayMs, { signal: until, background: true }).catch(() => {})
+  function pause(delayMs: number, signal?: AbortSignal): Promise<void> {
+    return sleep(runtime.timers, delayMs, { signal, background: true }).catch(() => {})
   }
 
   runtime.tasks.spawn('saga-recovery', watch)
-  return { wake }
+  return {
+    wake,
+    stop() {
+      stopped = true
+      wake()
+    },
+  }
 }
