@@ -11,6 +11,7 @@ import type { WorkStore } from '../../ports/work-store.ts'
 import type { Runtime } from '../../runtime/runtime.ts'
 import { embeddedLeaseStore } from './lease-store.ts'
 import { embeddedMigrations } from './migrations.ts'
+import { requireName } from './names.ts'
 import { embeddedRecordStore } from './record-store.ts'
 import { embeddedRegistry } from './registry.ts'
 import { embeddedWorkStore } from './work-store.ts'
@@ -51,7 +52,7 @@ export async function embedded(
 ): Promise<EmbeddedStores> {
   const { path, namespace, pollMs = 1_000, observer = silentObserver, durability = {} } = options
   requireText('path', path, 4_096)
-  requireText('namespace', namespace, 100)
+  requireName('namespace', namespace, 100)
   requireInteger('pollMs', pollMs, 50, 60_000)
   const file = await runtime.sql.open({ path, migrations: embeddedMigrations })
   const shared = { namespace, pollMs, observer }
