@@ -145,8 +145,11 @@ export function faultControl(stage: Stage): Faults {
 
 function strikeProcess({ kind, durationMs }: Fault, process: SimulatedProcess | undefined): Blow {
   if (process?.alive() !== true) return undefined
-  if (kind === 'pause') process.pause(durationMs)
-  else process.end('kill')
+  if (kind === 'pause') {
+    process.pause(durationMs)
+    return { whom: process.name, end: () => {} }
+  }
+  process.end('kill')
   return { whom: process.name, end: () => process.start() }
 }
 

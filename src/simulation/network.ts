@@ -85,13 +85,13 @@ export function fabric(core: Core, isUp: (host: string) => boolean): Fabric {
     source: string,
     address: string,
     options: ConnectOptions,
+    word: number,
   ): Promise<ByteStream> {
     const wanted = split(address)
     const host = ownNames.has(wanted.host) ? source : wanted.host
     const target = `${host}:${wanted.port}`
     const { signal, timeoutMs } = options
-    const there = streamOf(owner.key, `link to ${target}`)
-    const draws = streamOf(there.word(), 'connection')
+    const draws = streamOf(word, 'connection')
     return new Promise((resolve, reject) => {
       let open = true
       const settle = (answer: () => void): void => {
@@ -112,6 +112,7 @@ export function fabric(core: Core, isUp: (host: string) => boolean): Fabric {
       const travelUs = weather.travelUs(source, host, draws)
       scheduler.after(nature, travelUs, 'connect', () => {
         if (weather.isCut(source, host) || weather.isCut(host, source) || !isUp(host)) return
+        if (!owner.alive) return // its kernel refuses the answer, so the server never accepts
         const backUs = weather.travelUs(host, source, draws)
         const listening = listeners.get(target)
         if (listening === undefined) {
@@ -176,7 +177,7 @@ export function fabric(core: Core, isUp: (host: string) => boolean): Fabric {
       },
       async connect(address, options) {
         if (!owner.alive) return never()
-        return connect(owner, host, address, options)
+        return connect(owner, host, address, options, wordFor(`stream to ${address}`))
       },
       async bind(address, receive) {
         if (!owner.alive) return never()

@@ -86,12 +86,16 @@ function tasksOf(failed: (name: string, error: unknown) => void): Tasks {
   }
 }
 
+/** A note must never be the reason why a run fails. */
+const plain = (_key: string, value: unknown): unknown =>
+  typeof value === 'bigint' ? String(value) : value
+
 function probeOf(core: Core, owner: Incarnation): Probe {
   const sites = new Map<string, Draws | undefined>()
   return {
     note(kind, data) {
       if (!owner.alive) return
-      const text = data === undefined ? '' : JSON.stringify(data)
+      const text = data === undefined ? '' : JSON.stringify(data, plain)
       core.trace.note(core.scheduler.nowUs(), owner.name, kind, text)
     },
     // Each place is awake in a quarter of all worlds, and then acts in a quarter of its passes.

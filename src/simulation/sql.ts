@@ -112,7 +112,9 @@ export function sqlDisk(core: Core, machine: string): SqlDisk {
   function enterWindow(shared: Shared, connection: Connection): void {
     shared.writer = connection
     const groupMax = weather.rough ? 1 + connection.draws.below(8) : 256
-    const group = connection.queue.filter(({ batch }) => batch.mode !== 'read').slice(0, groupMax)
+    const read = connection.queue.findIndex(({ batch }) => batch.mode === 'read')
+    const writes = read < 0 ? connection.queue.length : read
+    const group = connection.queue.slice(0, Math.min(groupMax, writes))
     for (const pending of group) take(connection, pending)
     const full = group.some(({ batch }) => batch.durability !== 'relaxed')
     const baseUs = full ? times.commit : times.relaxedCommit
