@@ -73,7 +73,9 @@ export function provablyAbsent(cause: unknown): boolean {
 /** An error while opening: here a wrong place is the user's set-up, not a passing failure. */
 export function openFailed(path: string, cause: unknown): HoldfastError {
   const kind = failureKind(cause)
-  if (kind === sqliteCodes.cannotOpen || kind === sqliteCodes.readOnly) {
+  // Not of SQLite and not ours: the file system would not even let us look.
+  const refused = kind === 0 && !isHoldfastError(cause)
+  if (refused || kind === sqliteCodes.cannotOpen || kind === sqliteCodes.readOnly) {
     return new ConfigurationError(`"${path}" cannot be opened for writing: ${text(cause)}`, {
       cause,
       details: { path },

@@ -2,7 +2,15 @@
  * The file under real processes that are killed, stopped and starved at the worst moment.
  */
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
@@ -41,9 +49,16 @@ interface Running {
   readonly exited: Promise<number | string>
 }
 
-function start(args: readonly string[], command = [process.execPath, program]): Running {
+function start(
+  args: readonly string[],
+  command: readonly string[] = [process.execPath, program],
+  uid?: number,
+): Running {
   const [file = '', ...rest] = command
-  const child = spawn(file, [...rest, ...args], { stdio: ['ignore', 'pipe', 'pipe'] })
+  const child = spawn(file, [...rest, ...args], {
+    stdio: ['ignore', 'pipe', 'pipe'],
+    ...(uid === undefined ? {} : { uid }),
+  })
   children.push(child)
   const lines: string[] = []
   const errors: string[] = []
@@ -293,6 +308,27 @@ describe('no room', () => {
       await passMs(50)
       execFileSync('umount', ['-l', disk])
     }
+  })
+})
+
+describe.runIf(process.getuid?.() === 0)('a user who may not write', () => {
+  const nobody = 65_534
+
+  it.each([
+    ['nor look into the folder', 0o700],
+    ['into the folder', 0o755],
+  ])('%s: a mistake in the set-up, by name', async (_, mode) => {
+    chmodSync(folder, mode)
+    const child = start(['fill', path, 'f', '1'], undefined, nobody)
+    await expect(child.line(/acked/)).rejects.toThrow("code: 'configuration'")
+  })
+
+  it('to a file of another: a mistake in the set-up, by name', async () => {
+    const owner = start(['fill', path, 'f', '1'])
+    await owner.exited
+    chmodSync(folder, 0o755)
+    const child = start(['fill', path, 'g', '1'], undefined, nobody)
+    await expect(child.line(/acked/)).rejects.toThrow("code: 'configuration'")
   })
 })
 

@@ -33,13 +33,10 @@ export async function openDatabase(
   path: string,
   busyMs: number,
 ): Promise<SyncDatabase> {
-  const folder = dirname(path)
-  if (!statSync(folder, { throwIfNoEntry: false })?.isDirectory()) {
-    throw new ConfigurationError(`the folder "${folder}" does not exist`, { details: { folder } })
-  }
-  refuseNetworkFileSystem(folder)
-  checkHeader(path)
   try {
+    requireFolder(dirname(path))
+    refuseNetworkFileSystem(dirname(path))
+    checkHeader(path)
     const database = library.open(path)
     try {
       database.exec(settings)
@@ -52,6 +49,11 @@ export async function openDatabase(
   } catch (cause) {
     throw openFailed(path, cause)
   }
+}
+
+function requireFolder(folder: string): void {
+  if (statSync(folder, { throwIfNoEntry: false })?.isDirectory()) return
+  throw new ConfigurationError(`the folder "${folder}" does not exist`, { details: { folder } })
 }
 
 function enterWalMode(database: SyncDatabase, path: string): void {
