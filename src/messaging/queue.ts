@@ -149,6 +149,7 @@ export function queue<Payload>(
     return encoded.map(({ id }, index) => ({ id, status: answer[index] ?? 'stored' }))
   }
 
+  observer.snapshot(`queues/${name}`, async () => ({ name, ...(await work.stats(name)) }))
   return {
     name,
     sendAll,

@@ -62,7 +62,7 @@ async function atWork(
     const view = await client.read<{ steps: { name: string; state: string }[] }>(
       `/api/orders/${orderId}`,
     )
-    const current = view?.steps.find(({ state }) => !['done', 'undone'].includes(state))
+    const current = view?.steps.find(({ state }) => !['done', 'undone', 'skipped'].includes(state))
     const name = current?.name ?? 'before the first step'
     steps.set(name, (steps.get(name) ?? 0) + 1)
   }

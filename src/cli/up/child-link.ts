@@ -31,7 +31,9 @@ export function childLink({ entry, environment, log, ready, died }: ChildOptions
   let nextRequest = 1
 
   for (const stream of [child.stdout, child.stderr]) {
-    stream?.setEncoding('utf8').on('data', (text: string) => log(text.trimEnd()))
+    stream?.setEncoding('utf8').on('data', (text: string) => {
+      for (const line of text.trimEnd().split('\n')) log(line)
+    })
   }
   child.on('message', (message: FromChild) => {
     if (message.type === 'ready') return ready(message.httpAddress)
