@@ -89,7 +89,7 @@ for (const [script, file, content, expected] of plants) {
     writeFileSync(path, content)
     const { status, stdout, stderr } = spawnSync(
       process.execPath,
-      [join(root, 'scripts', script)],
+      [join(root, 'scripts', script), file],
       { encoding: 'utf8' },
     )
     const found = status !== 0 && `${stdout}${stderr}`.includes(expected)

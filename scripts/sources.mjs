@@ -3,13 +3,21 @@
  */
 import { readdirSync, readFileSync } from 'node:fs'
 import { dirname, join, relative, resolve } from 'node:path'
+import process from 'node:process'
 import { fileURLToPath } from 'node:url'
 import ts from 'typescript'
 
 export const root = dirname(dirname(fileURLToPath(import.meta.url)))
 
-/** Paths of TypeScript files below the folders, relative to the root, sorted. */
+/**
+ * Paths of TypeScript files below the folders, relative to the root, sorted. Files named on the command
+ * line narrow the list to themselves.
+ */
 export function sourceFiles(...folders) {
+  const named = process.argv.slice(2)
+  if (named.length > 0) {
+    return named.filter((path) => folders.some((folder) => path.startsWith(`${folder}/`)))
+  }
   return folders
     .flatMap((folder) => entries(join(root, folder)))
     .map((path) => relative(root, path))
