@@ -3,6 +3,7 @@
  * different ones refuse to talk.
  */
 import { InvalidArgumentError } from '../../errors.ts'
+import { encodeWithPrefix } from './byte-pool.ts'
 
 export interface Codec {
   /** 1 to 64 ASCII characters. Change it when the bytes change meaning. */
@@ -37,7 +38,7 @@ export const jsonCodec: Codec = {
       text = stringifyWithBigints(value, cause)
     }
     if (text === undefined) throw new InvalidArgumentError(`a ${typeof value} is not JSON`)
-    return encodeText(mode, text)
+    return encodeWithPrefix(mode, text)
   },
   decode(bytes) {
     const mode = bytes[0]
@@ -49,14 +50,7 @@ export const jsonCodec: Codec = {
   },
 }
 
-const encoder = new TextEncoder()
 const decoder = new TextDecoder('utf-8', { fatal: true })
-
-function encodeText(mode: number, text: string): Uint8Array {
-  const bytes = encoder.encode(`\0${text}`)
-  bytes[0] = mode
-  return bytes
-}
 
 function stringifyWithBigints(value: unknown, cause: unknown): string | undefined {
   try {

@@ -6,6 +6,7 @@
  *   route length u8, route │ call id length u8, call id │ headers length u16, headers JSON │ payload
  */
 import { InvalidArgumentError } from '../../errors.ts'
+import { takeBytes } from './byte-pool.ts'
 import { RpcProtocolError } from './rpc-error.ts'
 import { decodeText, readU32, writeU32 } from './wire.ts'
 
@@ -67,7 +68,7 @@ export function encodeRequest(parts: RequestParts, remainingMs: number): Uint8Ar
   const { route, callId, headers, payload } = parts
   // Three bytes per UTF-16 unit is the most UTF-8 needs; what is too much is cut off again below.
   const room = fixedBytes + 4 + route.length + callId.length * 3 + headers.length + payload.length
-  const bytes = new Uint8Array(room)
+  const bytes = takeBytes(room)
   writeU32(bytes, 0, Math.min(0xffff_ffff, Math.max(1, Math.ceil(remainingMs))))
   bytes[4] = parts.keyed ? keyedFlag : 0
   bytes[5] = Math.min(255, parts.attempt)

@@ -21,6 +21,8 @@ export interface ServerCall {
   readonly id: number
   readonly session: ServerSession
   readonly request: Request
+  /** A view of what was received; copied if the call must wait. */
+  payload: Uint8Array
   readonly deadlineMs: number
   readonly startedMs: number
   /** Nobody waits for the answer: it was sent, or the caller has gone. */

@@ -60,6 +60,7 @@ export function serverSession(
       id,
       session,
       request,
+      payload: request.payload,
       startedMs: nowMs,
       deadlineMs: nowMs + request.remainingMs,
       over: false,

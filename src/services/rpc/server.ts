@@ -106,7 +106,10 @@ export async function rpcServer(runtime: Runtime, options: RpcServerOptions): Pr
 
   function arrived(call: ServerCall): void {
     expiring.add(call)
-    if (queue.offer(call) !== 'refused') return
+    const taken = queue.offer(call)
+    // Waiting, it must not keep alive the large buffer that it came in.
+    if (taken === 'queued') call.payload = call.payload.slice()
+    if (taken !== 'refused') return
     expiring.remove(call)
     const retryAfterMs = queue.retryAfterMs()
     const error = new OverloadedError('the server is overloaded', { details: { retryAfterMs } })
@@ -137,7 +140,7 @@ export async function rpcServer(runtime: Runtime, options: RpcServerOptions): Pr
     }
     let begun = false
     try {
-      const read = readPayload(codec, target.procedure.input, request.payload, target.subject)
+      const read = readPayload(codec, target.procedure.input, call.payload, target.subject)
       const input = read instanceof Promise ? await read : read
       if (call.over) return
       begun = true
@@ -148,8 +151,8 @@ export async function rpcServer(runtime: Runtime, options: RpcServerOptions): Pr
       const payload = await (request.keyed && idempotency !== undefined
         ? idempotency.once(
             `${request.route}@${request.version} ${request.callId}`,
-            fingerprintOf(request.route, request.payload),
-            work,
+            fingerprintOf(request.route, call.payload),
+            async () => (await work()).slice(),
           )
         : work())
       session.succeed(call, payload)
