@@ -96,7 +96,9 @@ export function discovery(
   let isProtected = false
   let recheck: Timer | undefined
 
+  /** While the registry is away nothing is given up: its silence is no evidence. */
   function publish(): void {
+    if (connection === 'lost') return
     const view = known.view(clock.monotonicMs())
     recheck?.cancel()
     recheck = undefined
