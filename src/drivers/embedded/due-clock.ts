@@ -7,7 +7,7 @@
  * - A step back changes nothing: time goes on at the rate of the monotonic clock.
  * - A step forward is believed: what falls due within the step is due at once, too early by the step.
  *   Nothing can tell a wrong step from a machine that has slept. Later delays run as usual, because
- *   they are counted from the file's time.
+ *   they are counted from the file's time. Expiries and dedup horizons shrink by the step likewise.
  * - After a reboot the monotonic clock has begun anew: time stands still until the wall clock has
  *   reached the remembered time. Late, never early.
  *
