@@ -17,6 +17,7 @@ import type {
   SagaEngineOptions,
   SagaHandle,
   SagaOutcome,
+  SagaView,
 } from './contract.ts'
 import { begin } from './course.ts'
 import type { SagaDefinition, SagaPlan } from './definition.ts'
@@ -26,10 +27,12 @@ import { execute, type SagaOwnership } from './executor.ts'
 import { operator } from './operator.ts'
 import { type Recovery, recovery } from './recovery.ts'
 import type { SagaEnd, SagaState } from './state.ts'
-import { idOf, keyOf, outcomeOfEnd, viewOf } from './view.ts'
+import { endedView, idOf, keyOf, outcomeOfEnd, runningView, viewOf } from './view.ts'
 
 const inputLengthMax = 262_144
 const snapshotMax = 100
+/** Ended sagas kept in memory, for the console. */
+const recentMax = 50
 const space = 'saga'
 
 interface Running {
@@ -52,6 +55,7 @@ export function sagaEngine(
   const known = definitions(observer)
   const waits = endings(runtime, instances, pollMs)
   const running = new Map<string, Running>()
+  const recent: SagaView[] = []
   let closed = false
   /** Hands promised to claims that are under way. */
   let reserved = 0
@@ -95,7 +99,11 @@ export function sagaEngine(
     }
     try {
       const stop = await execute(execution, own)
-      if (stop.kind === 'ended') waits.ended(own.id, stop.end)
+      if (stop.kind === 'ended') {
+        waits.ended(own.id, stop.end)
+        recent.push(endedView(own.id, own.epoch, stop.end))
+        if (recent.length > recentMax) recent.shift()
+      }
     } catch (error) {
       // Lost to another executor, or the store is out of reach: the record says where to go on.
       const reason = String(error).slice(0, 500)
@@ -183,10 +191,10 @@ export function sagaEngine(
     }
   }
 
-  const withdraw = observer.snapshot('sagas', async () => ({
-    running: [...running.keys()].slice(0, snapshotMax),
+  const withdraw = observer.snapshot('sagas', () => ({
+    running: [...running.values()].slice(0, snapshotMax).map(({ own }) => runningView(own)),
     unclaimable: known.unclaimable(),
-    recent: (await instances.list({ limit: snapshotMax })).map(viewOf),
+    recent: [...recent].reverse(),
   }))
 
   async function drain(): Promise<void> {

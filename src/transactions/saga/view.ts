@@ -32,6 +32,22 @@ export function viewOf(instance: Instance<SagaState, SagaEnd>): SagaView {
   return { ...common, ...known, status: outcome.status, endedAtMs }
 }
 
+/** A saga that runs here, as its executor knows it. */
+export function runningView(own: {
+  readonly id: string
+  readonly epoch: bigint
+  readonly state: SagaState
+}): SagaView {
+  const { id: cursor, epoch, state } = own
+  const common = { cursor, id: idOf(cursor), epoch: String(epoch) }
+  return { ...common, ...shown(state), status: state.parked ? 'parked' : state.direction }
+}
+
+/** A saga that has ended. */
+export function endedView(cursor: string, epoch: bigint, end: SagaEnd): SagaView {
+  return viewOf({ status: 'decided', id: cursor, epoch, outcome: end })
+}
+
 function shown({ saga: name, version, cause, parked, steps, startedAtMs }: SagaState) {
   return {
     name,
