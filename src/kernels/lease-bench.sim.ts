@@ -1,9 +1,48 @@
 /**
- * A real lease store behind a bad connection, for trials: it can be out of reach, and its answers can get
- * lost after the request took effect. Nothing here invents an answer.
+ * The bench of the lease kernel's unit tests: virtual time, the real embedded store, and a bad connection
+ * to it. The store can be out of reach, and its answers can get lost after the request took effect.
+ * Nothing here invents an answer.
  */
+import { embedded } from '../drivers/embedded/index.ts'
 import { OutcomeUnknownError, UnavailableError } from '../errors.ts'
 import type { LeaseStore } from '../ports/lease-store.ts'
+import { type Runtime, sleep } from '../runtime/index.ts'
+import { inVirtualTime } from '../simulation/node/index.ts'
+import { type HeldLease, holdLease } from './lease.ts'
+
+export interface Bench {
+  readonly runtime: Runtime
+  readonly store: LeaseStore
+  readonly line: Connection
+  passMs(durationMs: number): Promise<void>
+  take(options?: { waitMs?: number; signal?: AbortSignal }): Promise<HeldLease | undefined>
+}
+
+export const name: string = 'orders'
+export const ttlMs: number = 3_000
+
+export function bench(body: (bench: Bench) => Promise<void>): () => Promise<void> {
+  return () =>
+    inVirtualTime(async (_world, runtime) => {
+      const stores = await embedded(runtime, { path: '/holdfast.db', namespace: 'test' })
+      const line = connection()
+      const store = behind(stores.leases, line)
+      await body({
+        runtime,
+        store,
+        line,
+        passMs: (durationMs) => sleep(runtime.timers, durationMs),
+        take: (options) => holdLease(runtime, store, { name, ttlMs, ...options }),
+      })
+      await stores.close()
+    })
+}
+
+export async function taken(lease: Promise<HeldLease | undefined>): Promise<HeldLease> {
+  const held = await lease
+  if (held === undefined) throw new Error('the lease was refused')
+  return held
+}
 
 export type Method = 'acquire' | 'renew' | 'release' | 'withdraw'
 
