@@ -180,7 +180,7 @@ function strikeMachine(
 
 function breakStreams({ core, fabric }: Stage, fault: Fault): Blow {
   const draws = drawsOf(mix(core.key, hashText(fault.target)))
-  const broken = fabric.wires.breakSome(() => draws.happens(fault.amount ?? 1))
+  const broken = fabric.streams.breakSome(() => draws.happens(fault.amount ?? 1))
   return broken === 0 ? undefined : { whom: `${broken} streams`, end: () => {} }
 }
 

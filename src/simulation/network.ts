@@ -13,12 +13,13 @@ import type { ByteStream, ConnectOptions, Datagram, Network } from '../runtime/n
 import { hashBytes } from './chance.ts'
 import type { Core } from './core.ts'
 import { type Incarnation, never } from './incarnation.ts'
-import { type Wires, wires } from './stream.ts'
+import { type Streams, streams } from './stream.ts'
+import { streamEnd } from './stream-end.ts'
 import { streamOf } from './weather.ts'
 
 export interface Fabric {
   network(owner: Incarnation, host: string): Network
-  readonly wires: Wires
+  readonly streams: Streams
 }
 
 interface Listening {
@@ -35,7 +36,7 @@ const ownNames: ReadonlySet<string> = new Set(['', '0.0.0.0', '127.0.0.1', 'loca
 
 export function fabric(core: Core, isUp: (host: string) => boolean): Fabric {
   const { scheduler, weather, nature } = core
-  const allWires = wires(core, isUp)
+  const all = streams(core, isUp)
   const listeners = new Map<string, Listening>()
   const sockets = new Map<string, Bound>()
   let freePort = 40_000
@@ -120,20 +121,20 @@ export function fabric(core: Core, isUp: (host: string) => boolean): Fabric {
           scheduler.after(owner, backUs, 'refused', () => settle(refused))
           return
         }
-        const near = allWires.end(owner, source, target, draws)
-        const far = allWires.end(
+        const near = streamEnd(owner, source, target, draws)
+        const far = streamEnd(
           listening.owner,
           host,
           `${source}:${freePort++}`,
           streamOf(draws.word(), 'far end'),
         )
-        allWires.join(near, far)
+        all.join(near, far)
         scheduler.after(owner, backUs, 'connected', () => {
-          if (open) settle(() => resolve(allWires.stream(near)))
-          else allWires.stream(near).destroy()
+          if (open) settle(() => resolve(all.stream(near)))
+          else all.stream(near).destroy()
         })
         scheduler.after(listening.owner, 2 * backUs, 'accepted', () =>
-          listening.accept(allWires.stream(far)),
+          listening.accept(all.stream(far)),
         )
       })
     })
@@ -205,5 +206,5 @@ export function fabric(core: Core, isUp: (host: string) => boolean): Fabric {
     }
   }
 
-  return { network, wires: allWires }
+  return { network, streams: all }
 }

@@ -208,8 +208,12 @@ export async function runOnce(
 
   function settle(): void {
     for (const [name, holds] of stage.invariants) {
-      const verdict = holds()
-      if (verdict !== true) fail(name, verdict)
+      try {
+        const verdict = holds()
+        if (verdict !== true) fail(name, verdict)
+      } catch (error) {
+        fail(name, messageOf(error), error)
+      }
     }
     if (phase === 'faults' && clients > 0 && open.size === 0) heal()
     if (phase === 'healed' && open.size === 0) verifyNext()

@@ -4,13 +4,21 @@
  * (the write lock is held, nothing has happened), after it the way of the answer. A kill in the window
  * leaves nothing; a kill behind it leaves a commit that nobody was told of.
  */
-import { ClosedError, LimitExceededError, StoreBusyError } from '../errors.ts'
+import { ClosedError, LimitExceededError } from '../errors.ts'
 import type { SqlBatch, SqlEngine, SqlFile, SqlOpenOptions, SqlOutcome } from '../runtime/sql.ts'
 import { requireBatch, requireTopic } from '../runtime/sql-limits.ts'
 import type { Draws } from './chance.ts'
 import type { Core } from './core.ts'
 import { type Incarnation, never } from './incarnation.ts'
-import { type DatabaseFile, databaseFile } from './sql-file.ts'
+import { databaseFile } from './sql-file.ts'
+import {
+  busyError,
+  type Connection,
+  lockPollUs,
+  type Shared,
+  sqlQueue,
+  sqlTimes,
+} from './sql-queue.ts'
 import { streamOf } from './weather.ts'
 
 export interface SqlDisk {
@@ -21,167 +29,13 @@ export interface SqlDisk {
   close(): void
 }
 
-/** One process's hold on one file. */
-interface Connection {
-  readonly owner: Incarnation
-  readonly draws: Draws
-  readonly busyMs: number
-  readonly queue: Pending[]
-  queuedBytes: number
-  busy: boolean
-  closed: boolean
-  readonly closing: (() => void)[]
-  readonly topics: Map<string, Set<() => void>>
-  /** Gives up the file, and the lock with it: closed, or the process died. */
-  readonly leave: () => void
-}
-
-interface Pending {
-  readonly batch: SqlBatch
-  readonly sizeBytes: number
-  readonly sinceUs: number
-  readonly resolve: (outcome: SqlOutcome) => void
-  readonly reject: (error: Error) => void
-}
-
-/** The file as the processes of a machine share it. */
-interface Shared {
-  readonly file: DatabaseFile
-  readonly path: string
-  readonly connections: Set<Connection>
-  /** Who is in its commit window. */
-  writer: Connection | undefined
-}
-
 const batchesMax = 10_000
 const bytesMax = 67_108_864
-/** Median times, in microseconds. */
-const times = { read: 40, lock: 15, commit: 600, relaxedCommit: 60, answer: 20, hint: 150 } as const
-const lockPollUs = 5_000
-
 export function sqlDisk(core: Core, machine: string): SqlDisk {
   const { scheduler, weather } = core
   const files = new Map<string, Shared>()
+  const { pump } = sqlQueue(core, machine)
   const crashDraws = streamOf(core.key, `sql crash of ${machine}`)
-
-  function after(
-    connection: Connection,
-    baseUs: number,
-    kind: string,
-    run: () => void,
-    digest = 0,
-  ): void {
-    const delayUs = weather.diskUs(machine, baseUs, connection.draws)
-    scheduler.after(connection.owner, delayUs, kind, run, digest)
-  }
-
-  function pump(shared: Shared, connection: Connection): void {
-    if (connection.busy) return
-    const head = connection.queue[0]
-    if (head === undefined) {
-      for (const closed of connection.closing.splice(0)) closed()
-      return
-    }
-    connection.busy = true
-    if (head.batch.mode === 'read') {
-      after(connection, times.read, 'sql read', () => {
-        readOne(shared, connection, head)
-        connection.busy = false
-        pump(shared, connection)
-      })
-    } else after(connection, times.lock, 'sql begin', () => begin(shared, connection))
-  }
-
-  function take(connection: Connection, pending: Pending): void {
-    connection.queue.splice(connection.queue.indexOf(pending), 1)
-    connection.queuedBytes -= pending.sizeBytes
-  }
-
-  function readOne(shared: Shared, connection: Connection, pending: Pending): void {
-    take(connection, pending)
-    const verdict = shared.file.read(pending.batch)
-    if (verdict.kind === 'failed') pending.reject(verdict.error)
-    else pending.resolve(verdict.outcome)
-  }
-
-  function begin(shared: Shared, connection: Connection): void {
-    if (shared.writer === undefined) enterWindow(shared, connection)
-    else waitForLock(shared, connection, shared.writer)
-  }
-
-  function enterWindow(shared: Shared, connection: Connection): void {
-    shared.writer = connection
-    const groupMax = weather.rough ? 1 + connection.draws.below(8) : 256
-    const read = connection.queue.findIndex(({ batch }) => batch.mode === 'read')
-    const writes = read < 0 ? connection.queue.length : read
-    const group = connection.queue.slice(0, Math.min(groupMax, writes))
-    for (const pending of group) take(connection, pending)
-    const full = group.some(({ batch }) => batch.durability !== 'relaxed')
-    const baseUs = full ? times.commit : times.relaxedCommit
-    after(connection, baseUs, 'sql commit', () => commit(shared, connection, group, full))
-  }
-
-  function waitForLock(shared: Shared, connection: Connection, holder: Connection): void {
-    const nowUs = scheduler.nowUs()
-    // Reads do not wait for a writer: those behind us go first.
-    for (const pending of connection.queue.filter(({ batch }) => batch.mode === 'read')) {
-      readOne(shared, connection, pending)
-    }
-    for (const pending of [...connection.queue]) {
-      if (pending.sinceUs + connection.busyMs * 1_000 > nowUs) continue
-      take(connection, pending)
-      pending.reject(busyError(shared.path, holder, connection.busyMs))
-    }
-    if (connection.queue.length === 0) {
-      connection.busy = false
-      pump(shared, connection)
-      return
-    }
-    const waitUs = 1 + connection.draws.below(lockPollUs)
-    scheduler.after(connection.owner, waitUs, 'sql waited', () => begin(shared, connection))
-  }
-
-  function commit(
-    shared: Shared,
-    connection: Connection,
-    group: readonly Pending[],
-    full: boolean,
-  ): void {
-    const verdicts = shared.file.write(
-      group.map(({ batch }) => batch),
-      full,
-    )
-    shared.writer = undefined
-    verdicts.forEach((verdict, index) => {
-      const hints = group[index]?.batch.hints ?? []
-      if (verdict.kind === 'applied' && hints.length > 0) hint(shared, hints)
-    })
-    after(connection, times.answer, 'sql answered', () => {
-      verdicts.forEach((verdict, index) => {
-        if (verdict.kind === 'failed') group[index]?.reject(verdict.error)
-        else group[index]?.resolve(verdict.outcome)
-      })
-      connection.busy = false
-      pump(shared, connection)
-    })
-  }
-
-  function hint(shared: Shared, topics: readonly string[]): void {
-    for (const connection of shared.connections) {
-      for (const topic of topics) {
-        for (const wake of connection.topics.get(topic) ?? []) {
-          if (connection.draws.happens(weather.hintLoss)) continue
-          const once = (): void => {
-            if (connection.topics.get(topic)?.has(wake)) wake()
-          }
-          after(connection, times.hint, 'hint', once)
-          if (weather.rough && connection.draws.happens(1 / 32)) {
-            after(connection, times.hint * 10, 'hint', once)
-          }
-        }
-      }
-    }
-  }
 
   function run(shared: Shared, connection: Connection, batch: SqlBatch): Promise<SqlOutcome> {
     if (!connection.owner.alive) return never()
@@ -260,7 +114,7 @@ export function sqlDisk(core: Core, machine: string): SqlDisk {
           reject(error)
         }
       }
-      const delayUs = weather.diskUs(machine, times.commit, draws)
+      const delayUs = weather.diskUs(machine, sqlTimes.commit, draws)
       scheduler.after(owner, delayUs, 'sql open', attempt)
     })
   }
@@ -305,13 +159,6 @@ export function sqlDisk(core: Core, machine: string): SqlDisk {
       files.clear()
     },
   }
-}
-
-function busyError(path: string, holder: Connection, busyMs: number): StoreBusyError {
-  return new StoreBusyError(
-    `${path} stayed locked for ${busyMs} ms: ${holder.owner.name} holds the write lock`,
-    { details: { path, holder: holder.owner.name, busyMs } },
-  )
 }
 
 /** The batch as sent: what the sender does to its bytes afterwards is its own affair. */
