@@ -96,22 +96,24 @@ describe('embedded leases', () => {
       expect(await rowsOf(file, 'SELECT attempt FROM holdfast_lease_waiter')).toEqual([])
     }))
 
-  it('LK-6: of a hundred waiters in line, a release wakes the first', () =>
+  it('LK-6, LD-5: of a thousand waiters in line, over four clients, a release wakes the first', () =>
     trial(async (runtime, leases) => {
+      const clients = await Promise.all(
+        [1, 2, 3, 4].map(() => embedded(runtime, { path, namespace })),
+      )
       const holder = await take(leases, runtime, 'herd')
       const wakes = new Map<string, number>()
-      const stops: (() => void)[] = []
-      for (let index = 0; index < 100; index += 1) {
+      for (let index = 0; index < 1_000; index += 1) {
+        const store = clients[index % 4]?.leases ?? leases
         const attemptId = `w${index}`
-        const ask = { name: 'herd', attemptId, ttlMs: 10_000, queueForMs: 60_000 }
-        await leases.acquire(ask)
+        await store.acquire({ name: 'herd', attemptId, ttlMs: 10_000, queueForMs: 60_000 })
         const wake = (): void => void wakes.set(attemptId, (wakes.get(attemptId) ?? 0) + 1)
-        stops.push(leases.watch('herd', wake, attemptId))
+        store.watch('herd', wake, attemptId)
       }
       await leases.release(holder)
       await sleep(runtime.timers, 100)
       expect([...wakes.keys()]).toEqual(['w0'])
-      for (const stop of stops) stop()
+      for (const client of clients) await client.close()
     }))
 
   it('LK-2: a power cut frees every name at once and takes no token back', async () => {

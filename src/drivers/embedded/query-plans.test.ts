@@ -43,7 +43,7 @@ const questions: Readonly<Record<string, readonly SqlStatement[]>> = {
   'keep a session alive': [registry.keepAliveStatement('n', 's', 1)],
   'close a session': registry.closeSessionStatements('n', 's', 'expired'),
   sweep: registry.sweepStatements('n', 1),
-  register: registry.registerStatements('n', { sessionId: 's', key: 'a', value: '', nowMs: 1 }),
+  register: registry.registerStatements('n', { sessionId: 's', key: 'a', value: '' }),
   deregister: registry.deregisterStatements('n', 's', 'a'),
   stand: [registry.standStatement('n')],
   entries: [registry.entriesStatement('n', range)],

@@ -173,15 +173,12 @@ function removeEntries(which: string, parameters: SqlValue[], cause: string): Sq
 
 /** Moves the revision to the newest event, and forgets the events that are too old. */
 function countEvents(namespace: SqlValue): SqlStatement[] {
+  const newest = `max(revision, coalesce(
+    (SELECT max(revision) FROM holdfast_registry_event WHERE namespace = ?1), 0))`
   return [
     {
-      sql: `UPDATE holdfast_registry SET revision = max(revision, coalesce(
-              (SELECT max(revision) FROM holdfast_registry_event WHERE namespace = ?1), 0))
-            WHERE namespace = ?1`,
-      parameters: [namespace],
-    },
-    {
-      sql: `UPDATE holdfast_registry SET compacted = max(compacted, revision - ?2)
+      sql: `UPDATE holdfast_registry SET revision = ${newest},
+              compacted = max(compacted, ${newest} - ?2)
             WHERE namespace = ?1`,
       parameters: [namespace, eventsRetained],
     },
@@ -197,7 +194,6 @@ export interface Registration {
   readonly sessionId: string
   readonly key: string
   readonly value: string
-  readonly nowMs: number
 }
 
 /** Where the answers stand, counted from the end of the results of `registerStatements`. */
@@ -205,13 +201,12 @@ export const registerAnswers: {
   readonly written: number
   readonly session: number
   readonly entry: number
-} = { written: -7, session: -2, entry: -1 }
+} = { written: -6, session: -2, entry: -1 }
 
-/** Sessions that ran out are ended first, so that their keys are free. */
+/** A key that another session owns is refused, even if that session has run out: sweep, and ask again. */
 export function registerStatements(namespace: string, entry: Registration): SqlStatement[] {
-  const { sessionId, key, value, nowMs } = entry
+  const { sessionId, key, value } = entry
   return [
-    ...sweepStatements(namespace, nowMs),
     {
       sql: `INSERT INTO holdfast_entry AS old
               (namespace, key, value, session, incarnation, revision)

@@ -4,8 +4,8 @@ import { expectClean, simulate } from '../../testing/index.ts'
 import { leaseTrialFaults as faults } from './lease-store.sim.ts'
 import { registryTrial } from './registry.sim.ts'
 
-const seeds = 120
-const durationMs = 5_000
+const seeds = 60
+const durationMs = 3_000
 
 describe('embedded registry under faults', () => {
   it(`RG-1, RG-2: nothing missed, stolen or kept too long, over ${seeds} seeds`, async () => {

@@ -19,10 +19,10 @@ export interface RegistryTrial {
 }
 
 const ttlMs = 800
-const stepMs = 60
+const stepMs = 200
 
 export function registryTrial(trial: RegistryTrial = {}): (world: World) => void {
-  const { lastsMs = 5_000, broken } = trial
+  const { lastsMs = 3_000, broken } = trial
   return (world) => {
     const judge = registryJudge(ttlMs, (verdict, message) => world.fail(verdict, message))
     const host = world.machine('host')
@@ -111,7 +111,7 @@ async function watch(
   let fromRevision: bigint | undefined
   for (let round = 0; round < 5; round += 1) {
     const over = new AbortController()
-    timers.schedule(400 * random.fraction('watcher'), () => over.abort())
+    timers.schedule(600 * random.fraction('watcher'), () => over.abort())
     const from = fromRevision === undefined ? {} : { fromRevision }
     const ended = await settled(async () => {
       for await (const change of registry.watch('', { signal: over.signal, ...from })) {

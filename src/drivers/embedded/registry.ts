@@ -25,6 +25,7 @@ import {
   registerAnswers,
   registerStatements,
   sessionsMax,
+  sweepStatements,
 } from './registry-statements.ts'
 import { entryOf, type RegistryReading, readStand, watchRegistry } from './registry-watch.ts'
 import { topicOf } from './topic.ts'
@@ -114,12 +115,16 @@ export async function embeddedRegistry(
       requireLength('value', value, valueLengthMax)
       requireNoNul('value', value)
       requireAlive(session)
-      const entry = { sessionId: session.id, key, value, nowMs: nowMs() }
-      const { results } = await change(registerStatements(namespace, entry))
-      const written = results.at(registerAnswers.written)?.rows[0]?.revision
-      if (typeof written === 'bigint') return written
-      if (results.at(registerAnswers.session)?.rows.length !== 1) throw sessionOver(session)
-      if (results.at(registerAnswers.entry)?.rows.length === 1) return undefined
+      const statements = registerStatements(namespace, { sessionId: session.id, key, value })
+      const answer = registration(await change(statements))
+      if (answer.revision !== undefined) return answer.revision
+      if (!answer.alive) throw sessionOver(session)
+      // What is in the way may belong to a session that has run out.
+      const swept = [...sweepStatements(namespace, nowMs()), ...statements]
+      const again = registration(await change(swept))
+      if (again.revision !== undefined) return again.revision
+      if (!again.alive) throw sessionOver(session)
+      if (again.taken) return undefined
       throw tooMany('entries', entriesMax)
     },
 
@@ -150,6 +155,24 @@ export async function embeddedRegistry(
     return new LimitExceededError(`the registry of "${namespace}" holds ${max} ${what} already`, {
       details: { namespace, max },
     })
+  }
+}
+
+interface RegistrationAnswer {
+  /** Absent if nothing was written. */
+  readonly revision: bigint | undefined
+  /** Is the session there? */
+  readonly alive: boolean
+  /** Does the key exist? */
+  readonly taken: boolean
+}
+
+function registration({ results }: SqlOutcome): RegistrationAnswer {
+  const revision = results.at(registerAnswers.written)?.rows[0]?.revision
+  return {
+    revision: typeof revision === 'bigint' ? revision : undefined,
+    alive: results.at(registerAnswers.session)?.rows.length === 1,
+    taken: results.at(registerAnswers.entry)?.rows.length === 1,
   }
 }
 
