@@ -4,7 +4,7 @@ import { CancelledError, ClosedError } from '../errors.ts'
 import type { Observer } from '../observability/index.ts'
 import { sleep } from '../runtime/index.ts'
 import { inVirtualTime } from '../simulation/node/index.ts'
-import { type HeldLease, holdLease } from './lease.ts'
+import { holdLease } from './lease.ts'
 import { bench, name, taken, ttlMs } from './lease-bench.sim.ts'
 
 describe('taking', () => {
@@ -102,10 +102,9 @@ describe('giving back', () => {
     bench(async ({ take, line, store }) => {
       const first = await taken(take())
       line.lost.release = 1
-      let next: HeldLease | undefined
       // The first try takes effect, its answer is lost; before the second somebody else takes over.
       const releasing = first.release()
-      next = await taken(take({ waitMs: 1_000 }))
+      const next = await taken(take({ waitMs: 1_000 }))
       expect(await releasing).toBe(false)
       expect(line.arrived.filter((method) => method === 'release')).toHaveLength(2)
       expect((await store.list('', { limit: 1 }))[0]?.token).toBe(next.token)
