@@ -8,8 +8,8 @@ import type { FromChild, Sections, ToChild } from './messages.ts'
 export interface ChildLink {
   readonly pid: number | null
   kill(signal: NodeJS.Signals): boolean
-  /** What the process publishes now; empty if it does not answer within `timeoutMs`. */
-  snapshots(timeoutMs: number): Promise<Sections>
+  /** What the process publishes now; `undefined` if it does not answer within `timeoutMs`. */
+  snapshots(timeoutMs: number): Promise<Sections | undefined>
   readonly gone: Promise<void>
 }
 
@@ -27,7 +27,7 @@ export function childLink({ entry, environment, log, ready, died }: ChildOptions
     stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
     serialization: 'json',
   })
-  const waiting = new Map<number, (sections: Sections) => void>()
+  const waiting = new Map<number, (sections: Sections | undefined) => void>()
   let nextRequest = 1
 
   for (const stream of [child.stdout, child.stderr]) {
@@ -42,7 +42,7 @@ export function childLink({ entry, environment, log, ready, died }: ChildOptions
   child.once('error', (error) => log(error.message))
   const gone = new Promise<void>((resolve) => {
     child.once('exit', (code, signal) => {
-      for (const answer of [...waiting.values()]) answer({})
+      for (const answer of [...waiting.values()]) answer(undefined)
       died(signal ?? `exit ${code}`)
       resolve()
     })
@@ -58,18 +58,18 @@ export function childLink({ entry, environment, log, ready, died }: ChildOptions
 
 function ask(
   child: ChildProcess,
-  waiting: Map<number, (sections: Sections) => void>,
+  waiting: Map<number, (sections: Sections | undefined) => void>,
   request: number,
   timeoutMs: number,
-): Promise<Sections> {
-  if (!child.connected) return Promise.resolve({})
+): Promise<Sections | undefined> {
+  if (!child.connected) return Promise.resolve(undefined)
   return new Promise((resolve) => {
-    const answer = (sections: Sections): void => {
+    const answer = (sections: Sections | undefined): void => {
       clearTimeout(timer)
       waiting.delete(request)
       resolve(sections)
     }
-    const timer = setTimeout(() => answer({}), timeoutMs)
+    const timer = setTimeout(() => answer(undefined), timeoutMs)
     waiting.set(request, answer)
     const question: ToChild = { type: 'snapshot', request }
     child.send(question, () => {})

@@ -45,6 +45,9 @@ export interface Instance {
   snapshots(timeoutMs: number): Promise<Sections>
 }
 
+/** How long a view of a process is shown when it does not answer. */
+const staleMaxMs = 5_000
+
 export function supervisedInstance(options: InstanceOptions): Instance {
   const { service, name, entry, dataFolder, log, changed } = options
   const rests = restPolicy()
@@ -56,6 +59,7 @@ export function supervisedInstance(options: InstanceOptions): Instance {
   let lastExit: string | undefined
   let restTimer: NodeJS.Timeout | undefined
   let onPurpose = false
+  let last: { readonly atMs: number; readonly sections: Sections } = { atMs: 0, sections: {} }
 
   function become(next: InstanceState): void {
     state = next
@@ -125,7 +129,12 @@ export function supervisedInstance(options: InstanceOptions): Instance {
     if (which === 'SIGKILL') onPurpose = true
     return child.kill(which)
   }
-  const snapshots = async (timeoutMs: number): Promise<Sections> =>
-    state === 'ready' && child !== undefined ? child.snapshots(timeoutMs) : {}
+  const snapshots = async (timeoutMs: number): Promise<Sections> => {
+    if (state !== 'ready' || child === undefined) return {}
+    const answer = await child.snapshots(timeoutMs)
+    if (answer !== undefined) last = { atMs: Date.now(), sections: answer }
+    // A process that is busy for a moment keeps its place on the page.
+    return Date.now() - last.atMs < staleMaxMs ? last.sections : {}
+  }
   return { start, stop, status, signal, snapshots }
 }
