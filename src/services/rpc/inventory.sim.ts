@@ -7,16 +7,22 @@ import { inVirtualTime } from '../../simulation/node/index.ts'
 import { changingSource, endpointAt, rotation, tally } from './fixture.sim.ts'
 import {
   type Handlers,
+  type Procedure,
   procedure,
   type RpcCall,
   type RpcClientOptions,
   type RpcServerOptions,
   rpcClient,
   rpcServer,
+  type Service,
   service,
 } from './index.ts'
 
-export const inventory = service('inventory', {
+export const inventory: Service<{
+  readonly reserve: Procedure<{ item: string; count: number }, { left: bigint }>
+  readonly read: Procedure<string, string>
+  readonly work: Procedure<{ ms: number }, string>
+}> = service('inventory', {
   version: 1,
   procedures: {
     reserve: procedure({

@@ -11,9 +11,20 @@ import { sleep } from '../../runtime/sleep.ts'
 import type { Scenario } from '../../simulation/simulate.ts'
 import type { World } from '../../simulation/world.ts'
 import { changingSource, endpointAt, plainRetry, rotation } from './fixture.sim.ts'
-import { procedure, type RpcClient, rpcClient, rpcServer, service } from './index.ts'
+import {
+  type Procedure,
+  procedure,
+  type RpcClient,
+  rpcClient,
+  rpcServer,
+  type Service,
+  service,
+} from './index.ts'
 
-const ledger = service('ledger', {
+const ledger: Service<{
+  readonly add: Procedure<Entry, number>
+  readonly put: Procedure<Entry, number>
+}> = service('ledger', {
   version: 1,
   procedures: {
     add: procedure<Entry, number>(),

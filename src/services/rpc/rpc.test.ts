@@ -1,4 +1,5 @@
-import { describe, expect, it } from 'vitest'
+import { describe, expect, expectTypeOf, it } from 'vitest'
+import { z } from 'zod'
 import {
   CancelledError,
   DeadlineExceededError,
@@ -15,6 +16,7 @@ import {
   type Handlers,
   procedure,
   RpcApplicationError,
+  type RpcClient,
   RpcRemoteError,
   rpcClient,
   rpcServer,
@@ -42,6 +44,16 @@ describe('a call', () => {
       },
       { handlers: { read: () => 7 as unknown as string } },
     ))
+
+  it('RP-8: infers its types from any Standard Schema', () => {
+    const inferred = service('inferred', {
+      version: 1,
+      procedures: { a: procedure({ input: z.object({ n: z.number() }), output: z.bigint() }) },
+    })
+    type Client = RpcClient<(typeof inferred)['procedures']>
+    expectTypeOf<Parameters<Client['a']>[0]>().toEqualTypeOf<{ n: number }>()
+    expectTypeOf<ReturnType<Client['a']>>().toEqualTypeOf<Promise<bigint>>()
+  })
 
   it('carries headers, caller, call id and attempt', () =>
     withServer(async ({ client, calls }) => {
