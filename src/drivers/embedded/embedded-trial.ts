@@ -54,5 +54,5 @@ export async function runCase<Store>(
 
 /** The title of a case in a test run. */
 export function titleOf({ shows, name }: Pick<ConformanceCase<unknown>, 'shows' | 'name'>): string {
-  return `${shows.join(', ')}: ${name}`
+  return shows.length === 0 ? name : `${shows.join(', ')}: ${name}`
 }
