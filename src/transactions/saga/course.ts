@@ -64,7 +64,11 @@ export function isCommitted(plan: SagaPlan, state: SagaState): boolean {
 }
 
 /** The intent, to be stored before the call leaves. */
-export function begun(state: SagaState, { kind, index }: Move & { index: number }, nowMs: number) {
+export function begun(
+  state: SagaState,
+  { kind, index }: Move & { index: number },
+  nowMs: number,
+): SagaState {
   return withStep(state, index, (step) =>
     kind === 'run'
       ? {
