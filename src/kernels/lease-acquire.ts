@@ -125,7 +125,10 @@ function patienceMs({ runtime, ttlMs }: AcquireContext, attempt: Attempt, endMs:
   return Math.max(endMs, settledMs) - runtime.clock.monotonicMs()
 }
 
-/** A third of the lease, 50 ms to 2 s: what a lost hint costs, and a third of a dead waiter's place. */
+/**
+ * A third of the lease, 50 ms to 2 s: what a lost hint costs. A place in line lasts three of these, so a
+ * waiter that dies, or is stopped for that long, is passed over after them.
+ */
 function pollMsFor(ttlMs: number): number {
   return Math.ceil(Math.min(Math.max(ttlMs / 3, 50), 2_000))
 }

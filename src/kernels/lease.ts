@@ -42,8 +42,8 @@ export interface HoldOptions {
   readonly holder?: string
   readonly observer?: Observer
   /**
-   * The right ends this long after it was taken, however alive its owner: 1 to 86_400_000 × 365. Absent: no
-   * such limit. Set it where a hung section must not keep the name for ever.
+   * The right ends this long after it was taken, however alive its owner: 1 to 31_536_000_000 (a year).
+   * Absent: no such limit. Set it where a hung section must not keep the name for ever.
    */
   readonly maxHoldMs?: number
 }
@@ -66,8 +66,8 @@ export interface HeldLease {
   assertHeld(): void
   /**
    * Ends the right at once and frees the name. Safe to repeat: later calls give the first one's answer.
-   * Keeps asking a store that is out of reach for at most 5 seconds; then the name frees itself when
-   * the lease expires.
+   * Keeps asking a store that is out of reach for one `ttlMs`, at most 5 seconds; then the name frees
+   * itself when the lease expires.
    * @returns `false` if the lease was already gone: the protected work may have overlapped.
    * @throws {UnavailableError | StoreBusyError | OutcomeUnknownError} the store did not answer.
    */
