@@ -2,8 +2,8 @@
  * The catalog is what a consumer believes about a service, from the registry's news. It adds three
  * doubts to the plain list:
  *
- *   - One instance, one entry: the newest incarnation counts. What is older, in incarnation and in
- *     revision, than anything known of the instance was removed or replaced, and stays so.
+ *   - One instance, one entry: the last born counts. What is older, in birth and in revision, than
+ *     anything known of the instance was removed or replaced, and stays so.
  *   - Expiry is weak evidence. If one instance expires it is probably dead; if nearly all expire at
  *     once, it is more likely that they could not reach the registry. Then the expired ones stay on the
  *     list for a while. A deregistration is somebody's word, and believed at once.
@@ -45,10 +45,7 @@ export interface Catalog {
 export type CatalogDoubt = 'entryUnreadable' | 'resurrectionRefused' | 'registryHistoryLost'
 
 /** The newest thing known of an instance. */
-interface Floor {
-  readonly incarnation: bigint
-  readonly revision: bigint
-}
+type Floor = Pick<Listed, 'born' | 'incarnation' | 'revision'>
 
 /** Instances remembered after they are gone; the oldest are forgotten first. */
 const floorsMax = 20_000
@@ -61,9 +58,9 @@ export function catalog({ service, holdMs, liveShareMin }: CatalogOptions): Cata
   let revision = 0n
   let isProtected = false
 
-  function remember(instance: string, { incarnation, revision }: Floor): void {
+  function remember(instance: string, { born, incarnation, revision }: Floor): void {
     floors.delete(instance)
-    floors.set(instance, { incarnation, revision })
+    floors.set(instance, { born, incarnation, revision })
     if (floors.size <= floorsMax) return
     for (const oldest of floors.keys()) {
       if (live.has(oldest)) continue
@@ -77,11 +74,10 @@ export function catalog({ service, holdMs, liveShareMin }: CatalogOptions): Cata
     if (listed === undefined) return 'entryUnreadable'
     const { instance } = listed.endpoint
     const current = live.get(instance)
-    if (current !== undefined && listed.incarnation < current.incarnation) return undefined
+    if (current !== undefined && isOlder(listed, current)) return undefined
     const floor = floors.get(instance)
-    const isOlder =
-      floor && listed.incarnation <= floor.incarnation && listed.revision <= floor.revision
-    if (isOlder && current === undefined) return 'resurrectionRefused'
+    const isKnown = floor && !isOlder(floor, listed) && listed.revision <= floor.revision
+    if (isKnown && current === undefined) return 'resurrectionRefused'
     held.delete(instance)
     live.set(instance, current?.revision === listed.revision ? current : listed)
     remember(instance, listed)
@@ -96,7 +92,7 @@ export function catalog({ service, holdMs, liveShareMin }: CatalogOptions): Cata
     if (listed?.key !== key) return
     live.delete(instance)
     const latest = at > listed.revision ? at : listed.revision
-    remember(instance, { incarnation: listed.incarnation, revision: latest })
+    remember(instance, { ...listed, revision: latest })
     if (isExpiry && holdMs > 0) held.set(instance, { listed, untilMs: nowMs + holdMs })
   }
 
@@ -157,6 +153,13 @@ export function catalog({ service, holdMs, liveShareMin }: CatalogOptions): Cata
       return { listed: shown, revision }
     },
   }
+}
+
+/** By birth first: a registration that lost its session is not younger for having a new one. */
+function isOlder(left: Floor, right: Floor): boolean {
+  return (
+    left.born < right.born || (left.born === right.born && left.incarnation < right.incarnation)
+  )
 }
 
 function asList<Doubt>(doubt: Doubt | undefined): Doubt[] {

@@ -83,7 +83,7 @@ it('news that brings back what was deregistered is found (negative control)', as
         }
       }),
   })
-  expect(['resurrection', 'agreement']).toContain(report.failures[0]?.name)
+  expect(['resurrection', 'lingering']).toContain(report.failures[0]?.name)
 })
 
 it('the same old news under its old revision is refused, and does no harm', async () => {

@@ -174,6 +174,9 @@ async function instance(
       truth.standing.set(name, current.id)
     }
   }
+  // A session that was cut off until now may yet turn out to be lost.
+  await sleep(runtime.timers, trialTtlMs)
+  while (!current.isRegistered) await sleep(runtime.timers, 50)
   truth.settled.add(name)
   await sleep(runtime.timers, 86_400_000)
 }
@@ -220,7 +223,8 @@ async function consumer(
   /** News may be late, but after so many ticks of its own life a live view has heard it. */
   function tick(): void {
     judge()
-    if (view.state !== 'live') return liveTicks.clear()
+    if (view.state !== 'live') liveTicks.clear()
+    if (view.state !== 'live') return
     const listed = new Set(view.endpoints().map(({ id }) => id))
     for (const id of truth.left) {
       const ticks = (liveTicks.get(id) ?? 0) + 1

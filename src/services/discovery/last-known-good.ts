@@ -71,6 +71,7 @@ export function lastKnownGood(
         revision: String(revision),
         listed: listed.map((one) => ({
           ...one,
+          born: String(one.born),
           incarnation: String(one.incarnation),
           revision: String(one.revision),
         })),
@@ -93,6 +94,10 @@ export function lastKnownGood(
   }
 }
 
+/** JSON has no 64-bit numbers: they are text. */
+type SavedEntry = Pick<Listed, 'key' | 'endpoint'> &
+  Readonly<Record<'born' | 'incarnation' | 'revision', string>>
+
 /** The checksum has passed, so the shape is ours unless the file belongs to another service. */
 function parse(body: string, service: string): KnownGood | undefined {
   try {
@@ -100,16 +105,18 @@ function parse(body: string, service: string): KnownGood | undefined {
       service: string
       savedAtMs: number
       revision: string
-      listed: (Omit<Listed, 'incarnation' | 'revision'> & {
-        incarnation: string
-        revision: string
-      })[]
+      listed: SavedEntry[]
     }
     if (raw.service !== service || !Number.isFinite(raw.savedAtMs)) return undefined
     const listed = raw.listed.map((one) => {
       requireEndpoint(one.endpoint)
-      const [incarnation, revision] = [BigInt(one.incarnation), BigInt(one.revision)]
-      return { key: one.key, endpoint: Object.freeze(one.endpoint), incarnation, revision }
+      return {
+        key: one.key,
+        endpoint: Object.freeze(one.endpoint),
+        born: BigInt(one.born),
+        incarnation: BigInt(one.incarnation),
+        revision: BigInt(one.revision),
+      }
     })
     return { listed, revision: BigInt(raw.revision), savedAtMs: raw.savedAtMs }
   } catch {

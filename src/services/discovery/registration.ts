@@ -163,16 +163,19 @@ function keepRegistered(
   { service, instance, ttlMs, wanted, closing, report }: Keeping,
 ): { current(): Held | undefined; failed: Promise<never> } {
   let held: Held | undefined
+  let born: bigint | undefined
 
   /** Writes the wish whenever it changes, until the session or the registration is over. */
   async function serve(session: Session): Promise<void> {
     const key = entryKey(service, instance, session.incarnation)
     const over = AbortSignal.any([closing, session.lost])
     held = { session, key }
+    // A session older than the first one is of a registry that lost its history: born again.
+    if (born === undefined || session.incarnation < born) born = session.incarnation
     for (let failures = 0; !over.aborted; ) {
       const version = wanted.version()
       try {
-        const revision = await registry.register(session, key, entryValue(wanted.value()))
+        const revision = await registry.register(session, key, entryValue(wanted.value(), born))
         if (revision === undefined) throw new ClosedError(`"${key}" is another session's`)
         failures = 0
         if (wanted.grant(version)) report('instanceRegistered', { key })

@@ -2,6 +2,10 @@
  * How an instance stands in the registry: under `service/<service>/<instance>/<incarnation>`, with a
  * small JSON document. The incarnation is that of the session, so a restarted instance never
  * meets the entry of its former life, and a late removal of the old cannot touch the new.
+ *
+ * The document also says when the registration was born: the incarnation of its first session. Two
+ * processes that claim to be the same instance are ordered by birth, so that an old one which comes
+ * back from an outage, with a new session, does not push out its replacement.
  */
 import { InvalidArgumentError } from '../../errors.ts'
 import { requireInteger, requireLength, requireText } from '../../ports/arguments.ts'
@@ -18,7 +22,9 @@ const metadataLengthMax = 4_096
 export interface Listed {
   readonly key: string
   readonly endpoint: Endpoint
-  /** Of the session that registered it: the newest of an instance counts. */
+  /** The first session of the registration. The last born of an instance counts. */
+  readonly born: bigint
+  /** The session of this entry; the newest among those of one birth counts. */
   readonly incarnation: bigint
   readonly revision: bigint
 }
@@ -53,8 +59,8 @@ export function instanceOf(prefix: string, key: string): string | undefined {
   return key.startsWith(prefix) && incarnation && rest.length === 0 ? instance : undefined
 }
 
-export function entryValue({ id, address, weight, metadata }: Endpoint): string {
-  return JSON.stringify({ format: formatVersion, id, address, weight, metadata })
+export function entryValue({ id, address, weight, metadata }: Endpoint, born: bigint): string {
+  return JSON.stringify({ format: formatVersion, id, born: `${born}`, address, weight, metadata })
 }
 
 /** @returns `undefined` if it is not readable: damaged, or written in a newer format. */
@@ -62,13 +68,14 @@ export function readEntry(prefix: string, entry: RegistryEntry): Listed | undefi
   const instance = instanceOf(prefix, entry.key)
   if (instance === undefined) return undefined
   const { key, incarnation, revision } = entry
-  const endpoint = readValue(instance, entry.value)
-  return endpoint && { key, incarnation, revision, endpoint }
+  const read = readValue(instance, entry.value)
+  return read && { key, incarnation, revision, ...read }
 }
 
-function readValue(instance: string, value: string): Endpoint | undefined {
+function readValue(instance: string, value: string): Pick<Listed, 'endpoint' | 'born'> | undefined {
   try {
-    const { format, id, address, weight, metadata } = JSON.parse(value) as Record<string, unknown>
+    const raw = JSON.parse(value) as Record<string, unknown>
+    const { format, id, born, address, weight, metadata } = raw
     if (format !== formatVersion || typeof id !== 'string' || typeof address !== 'string') {
       return undefined
     }
@@ -77,7 +84,7 @@ function readValue(instance: string, value: string): Endpoint | undefined {
     }
     const endpoint = { id, address, weight, instance, metadata: metadata as Endpoint['metadata'] }
     requireEndpoint(endpoint)
-    return Object.freeze(endpoint)
+    return { endpoint: Object.freeze(endpoint), born: BigInt(born as string) }
   } catch {
     return undefined
   }
