@@ -165,15 +165,21 @@ export const leaseHoldingCases: readonly ConformanceCase<LeaseStore>[] = [
     async run(bench) {
       const ttlMs = longMs(bench.store)
       const { clock } = bench.runtime
-      const latest = (sentMs: number): number => sentMs + ttlMs * (1 - leaseDriftMargin) + 1
-      const beforeAcquireMs = clock.monotonicMs()
-      const lease = await take(bench, bench.unique('validity'), { ttlMs })
-      check(lease.validUntilMs <= latest(beforeAcquireMs), 'after acquire')
-      await bench.passMs(50)
-      const beforeRenewMs = clock.monotonicMs()
-      const renewed = await bench.store.renew(lease, ttlMs)
-      check(renewed.validUntilMs <= latest(beforeRenewMs), 'after renew')
-      check(renewed.validUntilMs > clock.monotonicMs(), 'it is valid at all')
+      const over = { acquire: Number.POSITIVE_INFINITY, renew: Number.POSITIVE_INFINITY }
+      // The best of three: between reading the clock here and there the machine may do other work.
+      for (let round = 0; round < 3; round += 1) {
+        const beforeAcquireMs = clock.monotonicMs()
+        const lease = await take(bench, bench.unique('validity'), { ttlMs })
+        over.acquire = Math.min(over.acquire, lease.validUntilMs - beforeAcquireMs)
+        await bench.passMs(50)
+        const beforeRenewMs = clock.monotonicMs()
+        const renewed = await bench.store.renew(lease, ttlMs)
+        over.renew = Math.min(over.renew, renewed.validUntilMs - beforeRenewMs)
+        check(renewed.validUntilMs > clock.monotonicMs(), 'it is valid at all')
+      }
+      const mostMs = ttlMs * (1 - leaseDriftMargin) + 1
+      check(over.acquire <= mostMs, `after acquire, for ${over.acquire} ms of ${mostMs}`)
+      check(over.renew <= mostMs, `after renew, for ${over.renew} ms of ${mostMs}`)
     },
   },
   {
