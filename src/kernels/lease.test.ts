@@ -62,6 +62,19 @@ describe('taking', () => {
   )
 
   it(
+    'LK-3: a lease that ran out before its answer came is not handed out',
+    bench(async ({ take, line, passMs }) => {
+      line.held.acquire = passMs(2 * ttlMs)
+      expect(await take()).toBeUndefined()
+      line.held.acquire = passMs(2 * ttlMs)
+      const lease = await taken(take({ waitMs: 3 * ttlMs }))
+      expect(lease.isHeld()).toBe(true)
+      expect(lease.remainingMs()).toBeGreaterThan(ttlMs / 2)
+      expect(await lease.release()).toBe(true)
+    }),
+  )
+
+  it(
     'G-1: a store out of reach is a failure, not a refusal',
     bench(async ({ take, line }) => {
       line.down = true
