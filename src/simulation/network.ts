@@ -10,7 +10,7 @@ import {
   UnavailableError,
 } from '../errors.ts'
 import type { ByteStream, ConnectOptions, Datagram, Network } from '../runtime/network.ts'
-import { hashBytes } from './chance.ts'
+import { drawsOf, hashBytes } from './chance.ts'
 import type { Core } from './core.ts'
 import { type Incarnation, never } from './incarnation.ts'
 import { type Streams, streams } from './stream.ts'
@@ -92,7 +92,7 @@ export function fabric(core: Core, isUp: (host: string) => boolean): Fabric {
     const host = ownNames.has(wanted.host) ? source : wanted.host
     const target = `${host}:${wanted.port}`
     const { signal, timeoutMs } = options
-    const draws = streamOf(word, 'connection')
+    const draws = drawsOf(word)
     return new Promise((resolve, reject) => {
       let open = true
       const settle = (answer: () => void): void => {
@@ -126,7 +126,7 @@ export function fabric(core: Core, isUp: (host: string) => boolean): Fabric {
           listening.owner,
           host,
           `${source}:${freePort++}`,
-          streamOf(draws.word(), 'far end'),
+          drawsOf(draws.word()),
         )
         all.join(near, far)
         scheduler.after(owner, backUs, 'connected', () => {
@@ -142,7 +142,7 @@ export function fabric(core: Core, isUp: (host: string) => boolean): Fabric {
 
   function send(source: string, from: string, target: string, bytes: Uint8Array, word: number) {
     const host = split(target).host
-    const draws = streamOf(word, 'datagram')
+    const draws = drawsOf(word)
     const copies = draws.happens(weather.datagramCopies) ? 2 : 1
     const copy = bytes.slice()
     for (let sent = 0; sent < copies; sent++) {

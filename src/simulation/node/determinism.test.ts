@@ -1,7 +1,13 @@
 /** The simulator on trial: what it must notice about the scenarios, and about itself. */
 import { describe, expect, it } from 'vitest'
 import { sleep } from '../../runtime/sleep.ts'
-import { expectClean, inVirtualTime, simulate, type World } from '../../testing/index.ts'
+import {
+  expectClean,
+  faultKinds,
+  inVirtualTime,
+  simulate,
+  type World,
+} from '../../testing/index.ts'
 
 /** Three processes that chat over datagrams at random intervals. */
 function chatter(world: World): void {
@@ -50,6 +56,29 @@ describe('a seed', () => {
       broken,
     )
     expect(replay.failures[0]?.name).toBe('alive')
+  })
+})
+
+describe('faults', () => {
+  it('of every kind strike, each where it can', async () => {
+    const options = { seeds: 150, faults: 'all', durationMs: 10_000 } as const
+    const report = await simulate(options, (world) => {
+      chatter(world)
+      world.machine('a').process('server', async (own) => {
+        await own.network.listen('a:80', (stream) => {
+          stream.receive({ data() {}, ended() {}, failed() {} })
+        })
+        await new Promise(() => {})
+      })
+      world.client('caller', async (runtime) => {
+        for (let call = 0; call < 20; call++) {
+          await runtime.network.connect('a:80', { timeoutMs: 400 }).catch(() => {})
+          await sleep(runtime.timers, 100)
+        }
+      })
+    })
+    expectClean(report, 100)
+    for (const kind of faultKinds) expect(report.struck[kind], kind).toBeGreaterThan(0)
   })
 })
 
