@@ -33,6 +33,11 @@ export interface Attempts {
   run(plan: CallPlan): Promise<Uint8Array>
 }
 
+/** Endpoints that failed this call. Most calls fail nowhere, so there is no set to begin with. */
+interface Tried {
+  ids: ReadonlySet<string> | undefined
+}
+
 export function attempts(
   runtime: Runtime,
   channels: Channels,
@@ -40,12 +45,11 @@ export function attempts(
 ): Attempts {
   const { clock, timers, random } = runtime
 
-  async function once(plan: CallPlan, attempt: number, tried: Set<string>): Promise<Uint8Array> {
-    const choice = channels.pick(tried)
+  async function once(plan: CallPlan, attempt: number, tried: Tried): Promise<Uint8Array> {
+    const choice = channels.pick(tried.ids)
     if (choice === undefined) {
       throw new EndpointUnreachableError(`no endpoint of ${plan.service} is available`)
     }
-    tried.add(choice.endpoint.id)
     const startedMs = clock.monotonicMs()
     const parts = attempt === 1 ? plan.parts : { ...plan.parts, attempt }
     try {
@@ -55,6 +59,7 @@ export function attempts(
       return answer
     } catch (error) {
       choice.finish(resultOf(error, plan), clock.monotonicMs() - startedMs)
+      tried.ids = new Set([...(tried.ids ?? []), choice.endpoint.id])
       throw error
     }
   }
@@ -93,7 +98,7 @@ export function attempts(
     async run(plan) {
       throwIfAborted(plan)
       const errors: HoldfastError[] = []
-      const tried = new Set<string>()
+      const tried: Tried = { ids: undefined }
       for (let attempt = 1; ; attempt++) {
         try {
           const answer = await once(plan, attempt, tried)

@@ -30,7 +30,8 @@ export function deadlines<Item extends Expiring>(
     timer?.cancel()
     firesAtMs = deadlineMs
     // Never sooner than 1 ms, so that many different deadlines cost at most 1_000 looks a second.
-    timer = timers.schedule(Math.max(1, deadlineMs - nowMs), fire)
+    // In the background: it outlives the calls, and a call under way has a socket that keeps us alive.
+    timer = timers.schedule(Math.max(1, deadlineMs - nowMs), fire, { background: true })
   }
 
   function fire(): void {

@@ -170,6 +170,29 @@ describe('goodbye', () => {
       expect(observer.read('rpc')).toMatchObject([{ role: 'client' }])
     }))
 
+  it('RP-5: a caller that is gone without a word does not hold up a drain', () =>
+    inVirtualTime(async (world, runtime) => {
+      const server = await rpcServer(runtime, { address: ADDRESS })
+      server.serve(inventory, {
+        reserve: () => ({ left: 0n }),
+        read: (name) => name,
+        work: async () => '',
+      })
+      world.machine('far').process('caller', async (own) => {
+        const source = changingSource([endpointAt(ADDRESS)])
+        const client = rpcClient(own, inventory, { source, balancer: rotation(), timeoutMs: 1_000 })
+        await client.read('x')
+        await new Promise(() => {})
+      })
+      await sleep(runtime.timers, 500)
+      world.faults.partition('machine', 'far')
+      const startMs = runtime.clock.monotonicMs()
+      expect(await server.drain({ timeoutMs: 30_000 })).toEqual({ abandoned: 0 })
+      const tookMs = runtime.clock.monotonicMs() - startMs
+      expect(tookMs).toBeGreaterThan(900)
+      expect(tookMs).toBeLessThan(1_100)
+    }))
+
   it('RP-5: drain gives up in time and says how many it gave up', () =>
     withServer(async ({ client, server, runtime, calls }) => {
       const pending = failureOf(client.work({ ms: 60_000 }, { timeoutMs: 60_000 }))

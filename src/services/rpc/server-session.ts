@@ -35,6 +35,8 @@ export interface ServerSessionEvents {
   request(call: ServerCall): void
   /** The caller has gone: nobody waits for this call. */
   abandoned(call: ServerCall, reason: HoldfastError): void
+  /** All accepted calls are answered; the connection ends when the caller has heard it. */
+  drained(): void
   closed(error: HoldfastError): void
 }
 
@@ -95,7 +97,9 @@ export function serverSession(
   }
 
   function endIfDrained(): void {
-    if (draining && calls.size === 0 && connection.assembling === 0) connection.finish()
+    if (!draining || calls.size > 0 || connection.assembling > 0) return
+    connection.finish()
+    events.drained()
   }
 
   function abandon(call: ServerCall, reason: HoldfastError): void {

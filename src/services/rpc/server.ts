@@ -12,10 +12,10 @@ import { type Observer, silentObserver } from '../../observability/observer.ts'
 import { requireInteger } from '../../ports/arguments.ts'
 import type { ByteStream } from '../../runtime/network.ts'
 import type { Runtime } from '../../runtime/runtime.ts'
-import { sleep } from '../../runtime/sleep.ts'
 import { admission } from './admission.ts'
 import { type Codec, jsonCodec } from './codec.ts'
 import { deadlines } from './deadlines.ts'
+import { type Farewell, farewellTo } from './farewell.ts'
 import { type Keepalive, nameOf } from './link.ts'
 import { readPayload } from './payload.ts'
 import { type CallHistory, fingerprintOf } from './recent-calls.ts'
@@ -84,14 +84,14 @@ interface Served {
 
 /** @throws {ConfigurationError} the address is taken. @throws {InvalidArgumentError} a limit. */
 export async function rpcServer(runtime: Runtime, options: RpcServerOptions): Promise<RpcServer> {
-  const { clock, timers } = runtime
+  const { clock } = runtime
   const { observer = silentObserver, codec = jsonCodec, idempotency } = options
   const limits = checkedLimits(options.limits)
   const keepalive = { intervalMs: 15_000, timeoutMs: 10_000, ...options.keepalive }
   const nowMs = (): number => clock.monotonicMs()
   const served = new Map<string, Served>()
   const sessions = new Set<ServerSession>()
-  const quiet = new Set<() => void>()
+  let farewell: Farewell | undefined
   let draining = false
 
   const queue = admission<ServerCall>({ ...limits, start })
@@ -177,12 +177,13 @@ export async function rpcServer(runtime: Runtime, options: RpcServerOptions): Pr
       {
         request: arrived,
         abandoned,
+        drained: () => farewell?.answered(session),
         closed(error) {
           sessions.delete(session)
           if (error.code === 'rpc-protocol') {
             observer.event('rpcProtocolViolated', { remote: stream.remote, why: error.message })
           }
-          if (sessions.size === 0) for (const wake of quiet) wake()
+          farewell?.answered(session)
         },
       },
     )
@@ -230,15 +231,10 @@ export async function rpcServer(runtime: Runtime, options: RpcServerOptions): Pr
     async drain({ timeoutMs }) {
       requireInteger('timeoutMs', timeoutMs, 0, 3_600_000)
       draining = true
-      const stop = new AbortController()
       const stopListening = listener.close()
-      const ended = new Promise<void>((resolve) => {
-        quiet.add(resolve)
-        for (const session of [...sessions]) session.drain()
-        if (sessions.size === 0) resolve()
-      })
-      await Promise.race([ended, sleep(timers, timeoutMs, { signal: stop.signal }).catch(() => {})])
-      stop.abort()
+      farewell ??= farewellTo(runtime, sessions, timeoutMs)
+      for (const session of [...sessions]) session.drain()
+      await farewell.over
       const left = [...sessions].reduce((sum, session) => sum + session.active, 0)
       await stopListening
       await close()
