@@ -8,6 +8,7 @@
 import type { Worker } from 'node:worker_threads'
 import {
   type HoldfastError,
+  InvalidArgumentError,
   LimitExceededError,
   OutcomeUnknownError,
   UnavailableError,
@@ -46,7 +47,14 @@ interface Pending {
   reject(error: HoldfastError): void
 }
 
-export function fileOwner(settings: WorkerSettings, start: StartThread): FileOwner {
+/** Told what nobody asked: the thread died, hints are off. */
+export type Notice = (event: string, fields: Readonly<Record<string, unknown>>) => void
+
+export function fileOwner(
+  settings: WorkerSettings,
+  start: StartThread,
+  notice: Notice = () => {},
+): FileOwner {
   const pending = new Map<number, Pending>()
   const listeners = new Map<string, Set<() => void>>()
   let thread: Worker | undefined
@@ -62,8 +70,25 @@ export function fileOwner(settings: WorkerSettings, start: StartThread): FileOwn
     queueMicrotask(() => {
       const requests = outbox
       outbox = []
-      running().postMessage(requests)
+      post(requests)
     })
+  }
+
+  function post(requests: readonly Request[]): void {
+    const worker = running()
+    try {
+      worker.postMessage(requests)
+    } catch (cause) {
+      // Something in one of them cannot be copied (a function, say): the others must not suffer.
+      if (requests.length > 1) {
+        for (const request of requests) post([request])
+        return
+      }
+      const [request] = requests
+      if (!request || !('id' in request)) return
+      const error = new InvalidArgumentError(`the batch cannot be copied: ${String(cause)}`)
+      settle(request.id)?.reject(error)
+    }
   }
 
   function running(): Worker {
@@ -93,6 +118,7 @@ export function fileOwner(settings: WorkerSettings, start: StartThread): FileOwn
     if (thread !== worker) return
     thread = undefined
     const message = `the thread that owns "${settings.path}" died: ${why}`
+    notice('sqlThreadDied', { path: settings.path, reason: why })
     rejectSent(({ kind, batch }) =>
       kind === 'run' && batch?.mode !== 'read'
         ? new OutcomeUnknownError(message)
@@ -129,6 +155,10 @@ export function fileOwner(settings: WorkerSettings, start: StartThread): FileOwn
       wake(reply.topics)
       return
     }
+    if (reply.kind === 'noted') {
+      notice(reply.event, { path: settings.path, reason: reply.reason })
+      return
+    }
     const asked = settle(reply.id)
     if (reply.kind === 'failed') {
       asked?.reject(decodeError(reply.error))
@@ -142,7 +172,16 @@ export function fileOwner(settings: WorkerSettings, start: StartThread): FileOwn
 
   function wake(topics: readonly string[]): void {
     for (const topic of topics) {
-      for (const listener of [...(listeners.get(topic) ?? [])]) listener()
+      for (const listener of [...(listeners.get(topic) ?? [])]) {
+        try {
+          listener()
+        } catch (error) {
+          // A listener must not throw. It is reported as uncaught, but the answers behind it arrive.
+          queueMicrotask(() => {
+            throw error
+          })
+        }
+      }
     }
   }
 

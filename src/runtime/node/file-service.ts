@@ -17,8 +17,10 @@ export interface FileService {
   receive(requests: readonly Request[]): void
 }
 
-/** Entering or leaving the table of peers may wait long: nobody waits for it. */
-const peerBusyMs = 60_000
+/** Entering the table of peers may wait long, because nobody waits for it … */
+const enterBusyMs = 60_000
+/** … but leaving is part of `close`, and a row that stays is swept by the next one who sends. */
+const leaveBusyMs = 100
 
 export function fileService(
   { path, libraries, bootId }: WorkerSettings,
@@ -52,14 +54,18 @@ export function fileService(
     },
     stale(address) {
       removeStaleAddress(address)
-      internal(peers.removal(address))
+      internal(peers.removal(address), enterBusyMs)
     },
   })
 
   /** A write of this layer's own, whose failure costs only hints. */
-  function internal(statements: readonly SqlStatement[], done: () => void = () => {}): void {
+  function internal(
+    statements: readonly SqlStatement[],
+    busyMs: number,
+    done: () => void = () => {},
+  ): void {
     const batch = { statements, durability: 'relaxed' } as const
-    queue?.push({ batch, busyMs: peerBusyMs, done, failed: () => {} })
+    queue?.push({ batch, busyMs, done, failed: () => {} })
   }
 
   async function listen(wanted: readonly string[]): Promise<void> {
@@ -69,9 +75,12 @@ export function fileService(
       await opening
       const address = await sockets.listen()
       // What was committed before the others could know of us was missed: wake everyone once.
-      internal(peers.registration(address), () => reply({ kind: 'hinted', topics: [...topics] }))
-    } catch {
-      // No socket, no hints: the slow poll behind them remains.
+      internal(peers.registration(address), enterBusyMs, () => {
+        reply({ kind: 'hinted', topics: [...topics] })
+      })
+    } catch (error) {
+      // No socket, no hints: the slow poll behind them remains, and somebody should know.
+      reply({ kind: 'noted', event: 'sqlHintsOff', reason: String(error) })
     }
   }
 
@@ -109,7 +118,7 @@ export function fileService(
 
   async function close(id: number): Promise<void> {
     await opening?.catch(() => {})
-    if (sockets.address !== undefined) internal(peers.removal(sockets.address))
+    if (sockets.address !== undefined) internal(peers.removal(sockets.address), leaveBusyMs)
     await queue?.drained()
     sockets.close()
     wal.stop()

@@ -293,7 +293,7 @@ function answer(work: Work, verdict: BatchVerdict): void {
 function topicsOf(group: readonly Work[], verdicts: readonly BatchVerdict[]): ReadonlySet<string> {
   const topics = new Set<string>()
   group.forEach((work, index) => {
-    if (verdicts[index]?.kind !== 'applied') return
+    if (verdicts[index]?.kind !== 'applied' || work.batch.mode === 'read') return
     for (const topic of work.batch.hints ?? []) topics.add(topic)
   })
   return topics

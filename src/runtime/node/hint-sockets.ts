@@ -72,11 +72,12 @@ export function hintSockets({ received, stale }: HintSocketsOptions): HintSocket
         if (target === address) continue
         let peer = outgoing.get(target)
         if (!peer) {
-          peer = outgoingTo(target, (gone) => {
-            outgoing.delete(target)
+          const made = outgoingTo(target, (gone) => {
+            if (outgoing.get(target) === made) outgoing.delete(target)
             if (gone) stale(target)
           })
-          outgoing.set(target, peer)
+          outgoing.set(target, made)
+          peer = made
         }
         peer.send(topics)
       }
@@ -111,6 +112,7 @@ interface Outgoing {
 function outgoingTo(address: string, over: (gone: boolean) => void): Outgoing {
   const waiting = new Set<string>()
   let writable = false
+  let closed = false
   const socket = connect(address).unref()
 
   function flush(): void {
@@ -130,9 +132,12 @@ function outgoingTo(address: string, over: (gone: boolean) => void): Outgoing {
   })
   let gone = false
   socket.on('error', (error: NodeJS.ErrnoException) => {
-    gone = error.code === 'ECONNREFUSED' || error.code === 'ENOENT'
+    gone = isGone(error)
   })
-  socket.on('close', () => over(gone))
+  socket.on('close', () => {
+    over(gone)
+    if (!gone && !closed) probe(address, () => over(true))
+  })
   socket.resume() // the peer says nothing, but its end must be noticed
 
   return {
@@ -140,8 +145,24 @@ function outgoingTo(address: string, over: (gone: boolean) => void): Outgoing {
       for (const topic of topics) if (waiting.size < waitingMax) waiting.add(topic)
       flush()
     },
-    close: () => socket.destroy(),
+    close() {
+      closed = true
+      socket.destroy()
+    },
   }
+}
+
+/** A connection broke. Is anybody still there? Asked once, so that the dead leave the table. */
+function probe(address: string, gone: () => void): void {
+  const socket = connect(address).unref()
+  socket.on('connect', () => socket.destroy())
+  socket.on('error', (error: NodeJS.ErrnoException) => {
+    if (isGone(error)) gone()
+  })
+}
+
+function isGone({ code }: NodeJS.ErrnoException): boolean {
+  return code === 'ECONNREFUSED' || code === 'ENOENT'
 }
 
 function receiveLines(socket: Socket, received: (topics: readonly string[]) => void): void {

@@ -17,7 +17,11 @@ export interface NodeRuntimeOptions {
   readonly process?: string
   /** This machine's name. Default: the host name. */
   readonly machine?: string
-  /** Told of failed background tasks, as the event `taskFailed`. The part of an `Observer` it needs. */
+  /**
+   * Told of `taskFailed`, `sqlThreadDied` (see `SqlFile.run` for what its batches were told) and
+   * `sqlHintsOff` (this process is not woken by others: polls remain). The part of an `Observer`
+   * that is needed.
+   */
   readonly observer?: {
     event(name: string, fields?: Readonly<Record<string, unknown>>): void
   }
@@ -39,7 +43,10 @@ export function nodeRuntime(options: NodeRuntimeOptions = {}): NodeRuntime {
   const random = nodeRandom()
   const timers = nodeTimers()
   const network = nodeNetwork()
-  const sql = sqlEngine(options.sqliteLibraries ? { libraries: options.sqliteLibraries } : {})
+  const sql = sqlEngine({
+    ...(options.sqliteLibraries ? { libraries: options.sqliteLibraries } : {}),
+    notice: (event, fields) => options.observer?.event(event, fields),
+  })
   let closing: Promise<void> | undefined
 
   function close(): Promise<void> {

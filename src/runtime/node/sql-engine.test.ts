@@ -13,11 +13,14 @@ const migrations = ['CREATE TABLE t (k INTEGER PRIMARY KEY, v TEXT UNIQUE) STRIC
 let folder: string
 let engine: NodeSqlEngine
 let threads: Worker[]
+let noticed: string[]
 
 beforeEach(() => {
   folder = mkdtempSync(join(tmpdir(), 'holdfast-test-'))
   threads = []
+  noticed = []
   engine = sqlEngine({
+    notice: (event) => noticed.push(event),
     startThread(settings) {
       const thread = sqliteThread(settings)
       threads.push(thread)
@@ -142,6 +145,18 @@ describe('batches through the thread', () => {
     await file.run(insert('after'))
   })
 
+  it('what cannot be copied to the thread is refused, its neighbours run', async () => {
+    const file = await open()
+    const odd = { statements: [{ sql: 'SELECT 1', extra: () => {} }] }
+    const outcomes = await Promise.allSettled([
+      file.run(insert('a')),
+      file.run(odd),
+      file.run(insert('b')),
+    ])
+    expect(outcomes[1]).toMatchObject({ reason: { code: 'invalid-argument' } })
+    expect(await values(file)).toEqual(['a', 'b'])
+  })
+
   it('G-9: 64-bit values and bytes pass between the threads', async () => {
     const file = await open()
     const bytes = new Uint8Array([1, 2, 3, 4]).subarray(1, 3)
@@ -159,7 +174,7 @@ describe('batches through the thread', () => {
 })
 
 describe('when the thread dies', () => {
-  it('G-1: what was sent is unknown, a read has no answer, later batches find a new thread', async () => {
+  it('G-1, G-12: what was sent is unknown, a read has no answer, later batches find a new thread', async () => {
     const file = await open()
     await file.run(insert('before'))
     const sent = Promise.allSettled([file.run(insert('sent')), values(file)])
@@ -172,6 +187,7 @@ describe('when the thread dies', () => {
     const stored = await values(file)
     expect(stored.filter((value) => value !== 'sent')).toEqual(['before', 'after'])
     expect(threads).toHaveLength(2)
+    expect(noticed).toEqual(['sqlThreadDied'])
   })
 
   it('a file that cannot be opened again answers with the reason, and does not hang', async () => {

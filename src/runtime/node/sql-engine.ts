@@ -7,13 +7,14 @@ import { basename, dirname, join, resolve } from 'node:path'
 import { ClosedError, InvalidArgumentError } from '../../errors.ts'
 import type { SqlEngine, SqlFile, SqlOpenOptions } from '../sql.ts'
 import { bootId } from './clock.ts'
-import { type FileOwner, fileOwner } from './file-owner.ts'
+import { type FileOwner, fileOwner, type Notice } from './file-owner.ts'
 import { type SqliteLibraryName, sqliteLibraries } from './sqlite-library.ts'
 import { type StartThread, sqliteThread } from './sqlite-thread.ts'
 
 export interface SqlEngineOptions {
   readonly libraries?: readonly SqliteLibraryName[]
   readonly startThread?: StartThread
+  readonly notice?: Notice
 }
 
 export interface NodeSqlEngine extends SqlEngine {
@@ -76,8 +77,8 @@ async function lease(path: string, options: SqlEngineOptions): Promise<Shared> {
       found.handles++
       return found
     }
-    const { libraries = sqliteLibraries, startThread = sqliteThread } = options
-    const owner = fileOwner({ path, libraries, bootId: bootId() }, startThread)
+    const { libraries = sqliteLibraries, startThread = sqliteThread, notice } = options
+    const owner = fileOwner({ path, libraries, bootId: bootId() }, startThread, notice)
     const made: Shared = { owner, handles: 1 }
     owners.set(path, made)
     return made

@@ -48,6 +48,8 @@ export type Reply =
   | { readonly kind: 'failed'; readonly id: number; readonly error: WireError }
   /** Another process committed under these topics. */
   | { readonly kind: 'hinted'; readonly topics: readonly string[] }
+  /** Something became weaker without an error to anyone: told to the observer. */
+  | { readonly kind: 'noted'; readonly event: string; readonly reason: string }
 
 export interface WireError {
   readonly code: string

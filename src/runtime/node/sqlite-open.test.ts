@@ -15,6 +15,7 @@ import type { SqlFile } from '../sql.ts'
 import { mountType, networkFileSystem } from './file-systems.ts'
 import { holderIn } from './lock-holder.ts'
 import { type NodeSqlEngine, sqlEngine } from './sql-engine.ts'
+import { checkSqliteFile } from './sqlite-check.ts'
 import { loadSqlite } from './sqlite-library.ts'
 
 const migrations = ['CREATE TABLE t (k INTEGER PRIMARY KEY, v BLOB)', 'CREATE INDEX tv ON t (v)']
@@ -53,6 +54,7 @@ describe('opening', () => {
   it('applies each migration once, also when two open at the same time', async () => {
     await Promise.all([open(), open()])
     await engine.close()
+    expect(checkSqliteFile(path)).toEqual([])
     engine = sqlEngine()
     const file = await engine.open({ path, migrations: [...migrations, 'CREATE TABLE u (a)'] })
     const sql = "SELECT name FROM sqlite_master WHERE name IN ('t', 'tv', 'u') ORDER BY 1"
@@ -99,6 +101,7 @@ describe('opening', () => {
     const harmless = { statements: [{ sql: 'SELECT 1 a' }] }
     await expect(file.run(insert)).rejects.toMatchObject({ code: 'corrupt-data' })
     await expect(file.run(harmless)).rejects.toMatchObject({ code: 'corrupt-data' })
+    expect(checkSqliteFile(path)).not.toEqual([])
     await expect(file.run({ ...harmless, mode: 'read' })).resolves.toMatchObject({
       results: [{ rows: [{ a: 1 }] }],
     })

@@ -16,6 +16,8 @@ export interface WalKeeper {
 /** Cut back when the file has been quiet this long and the log is larger than this … */
 const quietMs = 500
 const quietBytes = 1_048_576
+/** … tried again after twice the time, this often, while a reader elsewhere is in the way; */
+const triesMax = 8
 /** … and between two commits when it is larger than this, looked at every so many commits. */
 const largeBytes = 67_108_864
 const commitsBetweenLooks = 128
@@ -24,13 +26,22 @@ export function walKeeper(path: string, database: () => SyncDatabase): WalKeeper
   let quiet: NodeJS.Timeout | undefined
   let commits = 0
 
-  function cutBack(): void {
+  function cutBack(): boolean {
     try {
       // A reader of another process keeps it from finishing; it does not wait for one.
-      database().prepare('PRAGMA wal_checkpoint(TRUNCATE)').run([])
+      const [row] = database().prepare('PRAGMA wal_checkpoint(TRUNCATE)').run([]).rows
+      return Number(row?.busy) === 0
     } catch {
-      // Busy or no space: the log stays as it is, and everything is still in it.
+      return false // busy or no space: the log stays as it is, and everything is still in it
     }
+  }
+
+  function waitForQuiet(delayMs: number, triesLeft: number): void {
+    quiet = setTimeout(() => {
+      quiet = undefined
+      if (sizeBytes() <= quietBytes || cutBack() || triesLeft === 0) return
+      waitForQuiet(delayMs * 2, triesLeft - 1)
+    }, delayMs)
   }
 
   const sizeBytes = (): number => statSync(`${path}-wal`, { throwIfNoEntry: false })?.size ?? 0
@@ -39,16 +50,10 @@ export function walKeeper(path: string, database: () => SyncDatabase): WalKeeper
     grew() {
       commits++
       if (commits % commitsBetweenLooks === 0 && sizeBytes() > largeBytes) cutBack()
-      if (quiet) {
-        quiet.refresh()
-        return
-      }
-      quiet = setTimeout(() => {
-        quiet = undefined
-        if (sizeBytes() > quietBytes) cutBack()
-      }, quietMs)
+      if (quiet) quiet.refresh()
+      else waitForQuiet(quietMs, triesMax)
     },
-    cutBack,
+    cutBack: () => void cutBack(),
     stop: () => clearTimeout(quiet),
   }
 }
