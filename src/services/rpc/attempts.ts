@@ -97,13 +97,12 @@ export function attempts(
   return {
     async run(plan) {
       throwIfAborted(plan)
+      retry?.budget.requested()
       const errors: HoldfastError[] = []
       const tried: Tried = { ids: undefined }
       for (let attempt = 1; ; attempt++) {
         try {
-          const answer = await once(plan, attempt, tried)
-          retry?.budget.succeeded()
-          return answer
+          return await once(plan, attempt, tried)
         } catch (cause) {
           const error = asHoldfastError(cause)
           const waits = error instanceof EndpointUnreachableError

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { ClosedError, KeyReusedError, OutcomeUnknownError } from '../../errors.ts'
+import { retryBudget } from '../../resilience/index.ts'
 import { sleep } from '../../runtime/sleep.ts'
 import { inVirtualTime } from '../../testing/index.ts'
 import { changingSource, endpointAt, plainRetry, rotation, tally } from './fixture.sim.ts'
@@ -66,6 +67,33 @@ describe('delivery', () => {
         },
       },
     ))
+
+  it('RY-3: a shared budget keeps retries of a failing service near a tenth', () => {
+    let attemptsMade = 0
+    return inVirtualTime(async (_, runtime) => {
+      const server = await rpcServer(runtime, { address: ADDRESS })
+      const fail = (): never => {
+        attemptsMade += 1
+        throw new Error('down')
+      }
+      server.serve(inventory, { reserve: fail, read: fail, work: fail })
+      const budget = retryBudget(runtime, { ratio: 0.1, minPerSecond: 0, burstMax: 5 })
+      const client = rpcClient(runtime, inventory, {
+        source: changingSource([endpointAt(ADDRESS)]),
+        balancer: rotation(),
+        timeoutMs: 1_000,
+        retry: { attemptsMax: 4, backoff: () => 5, budget },
+      })
+      let error = await failureOf(client.read('x'))
+      // RY-6: the last error tells of all attempts.
+      expect(error.details).toMatchObject({ attempts: 4, codes: Array(4).fill('internal') })
+      for (let n = 1; n < 500; n++) error = await failureOf(client.read('x'))
+      expect(attemptsMade).toBeGreaterThan(540)
+      expect(attemptsMade).toBeLessThanOrEqual(555)
+      client.close()
+      await server.close()
+    })
+  })
 
   it('RP-2: an idempotency key is executed once by a server that remembers', () => {
     let runs = 0

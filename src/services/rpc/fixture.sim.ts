@@ -81,7 +81,7 @@ export function plainRetry(attemptsMax: number, pauseMs = 10): RetryPolicy {
   return {
     attemptsMax,
     backoff: () => pauseMs,
-    budget: { tryTake: () => true, succeeded() {} },
+    budget: { requested() {}, tryTake: () => true },
   }
 }
 

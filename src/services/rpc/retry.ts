@@ -5,7 +5,7 @@
 import { type HoldfastError, type Outcome, OutcomeUnknownError } from '../../errors.ts'
 import { RpcApplicationError, rebuildError } from './rpc-error.ts'
 
-/** How often and when; resilience's `retryBudget` fits `budget`. */
+/** How often and when. */
 export interface RetryPolicy {
   /** With the first one. 1 to 20. */
   readonly attemptsMax: number
@@ -14,12 +14,15 @@ export interface RetryPolicy {
   readonly budget: RetryBudget
 }
 
-/** Shared by many callers, so that retries never multiply the load on a service in trouble. */
+/**
+ * The part used here of `retryBudget` from resilience: shared by many callers, so that retries never
+ * multiply the load on a service in trouble.
+ */
 export interface RetryBudget {
+  /** A first attempt begins. */
+  requested(): void
   /** Takes the right to one retry. `false`: no retries for now. */
   tryTake(): boolean
-  /** A call ended well. */
-  succeeded(): void
 }
 
 export function mayRetry(error: HoldfastError, idempotent: boolean): boolean {
