@@ -1,16 +1,11 @@
 import { expect, it } from 'vitest'
 import type { Registry, RegistryChange } from '../../ports/registry.ts'
 import { expectClean, simulate } from '../../testing/index.ts'
-import {
-  convergenceMsMax,
-  type DiscoveryTrial,
-  discoveryFaults,
-  discoveryTrial,
-} from './discovery.sim.ts'
+import { type DiscoveryTrial, discoveryFaults, discoveryTrial } from './discovery.sim.ts'
 
 const run = (seeds: number, trial: DiscoveryTrial) =>
   simulate(
-    { seeds, faults: discoveryFaults, faultsMax: 8, durationMs: 30_000 },
+    { seeds, faults: discoveryFaults, faultsMax: 8, durationMs: 15_000 },
     discoveryTrial(trial),
   )
 
@@ -19,7 +14,8 @@ it('RG-1, RG-3, RG-4, LB-1: 200 seeds of faults; lists stay sane and agree after
   const report = await run(200, { converged: (ms) => tookMs.push(ms) })
   expectClean(report, 150)
   expect(tookMs.length).toBeGreaterThanOrEqual(200)
-  expect(Math.max(...tookMs)).toBeLessThanOrEqual(convergenceMsMax)
+  // The pause of the watch is 5 s at most; what was expired meanwhile is held for 5 s more.
+  expect(Math.max(...tookMs)).toBeLessThanOrEqual(11_000)
   for (const label of [
     'a list outlived an outage',
     'a list was protected',
