@@ -129,6 +129,46 @@ describe('waiting', () => {
     }),
   )
 
+  it(
+    'LK-6: who was told and leaves empty-handed passes it on',
+    bench(async ({ runtime, store, passMs }) => {
+      const startMs = runtime.clock.monotonicMs()
+      let wake = (): void => {}
+      const unfair: LeaseStore = {
+        ...store,
+        capabilities: { ...store.capabilities, fairness: 'none' },
+        watch(_name, told) {
+          wake = told
+          return () => {}
+        },
+      }
+      const [first, second, third] = ['1', '2', '3'].map((attemptId) =>
+        joinLine(runtime, unfair, name, attemptId),
+      )
+      const turns: string[] = []
+      // The first turn comes at once, in case the name became free before the watch.
+      for (const place of [first, second, third]) await place?.turn(60_000, undefined)
+      const waits = [second, third].map(async (place, index) => {
+        await place?.turn(60_000, undefined)
+        turns.push(index === 0 ? 'second' : 'third')
+      })
+      wake()
+      await passMs(10)
+      expect(turns).toEqual([])
+      first?.leave(true)
+      await passMs(10)
+      expect(turns).toEqual(['second'])
+      second?.leave(false)
+      await passMs(10)
+      expect(turns).toEqual(['second'])
+      wake()
+      await Promise.all(waits)
+      third?.leave(true)
+      expect(waitersNow(runtime)).toBe(0)
+      expect(runtime.clock.monotonicMs() - startMs).toBeLessThan(60_000)
+    }),
+  )
+
   it('LK-6: a waiter that dies is skipped within a bound', async () => {
     const report = await simulate({ durationMs: 60_000 }, (world) => {
       const machine = world.machine('m')
