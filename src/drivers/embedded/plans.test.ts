@@ -9,7 +9,7 @@ import * as records from './record-statements.ts'
 import { recordTables } from './record-tables.ts'
 import { claimStatements } from './work-claim.ts'
 import { deadLetterStatements, redriveStatements } from './work-dead-letters.ts'
-import { publishStatements } from './work-publish.ts'
+import { publishBatch } from './work-publish.ts'
 import { extendStatement, settleBatch } from './work-settle.ts'
 import { statsStatements } from './work-stats.ts'
 import { workTables } from './work-tables.ts'
@@ -39,14 +39,15 @@ const receipt = `1.${claim}`
 
 describe('work', () => {
   const message = { id: 'a', body: '', kind: 'k' }
+  const options = { forget: true, makeRoom: true }
   const settlements = [
     { receipt, outcome: 'done' },
     { receipt: `2.${claim}`, outcome: 'retry', delayMs: 0, reason: '' },
     { receipt: `3.${claim}`, outcome: 'dead', reason: '' },
   ] as const
   const questions: Readonly<Record<string, readonly SqlStatement[]>> = {
-    publish: publishStatements(work, [message]),
-    'publish with a key': publishStatements(work, [{ ...message, key: 'k' }]),
+    publish: publishBatch(work, [message], options).statements,
+    'publish with a key': publishBatch(work, [{ ...message, key: 'k' }], options).statements,
     claim: claimStatements(work, { limit: 1, leaseMs: 100, consumer: '', kinds: ['k'] }, claim),
     settle: settleBatch(work, settlements).statements,
     extend: [extendStatement(work, [receipt], 100)],

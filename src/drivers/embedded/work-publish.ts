@@ -18,6 +18,9 @@ import { workState } from './work-tables.ts'
 
 const { queued, blocked, dead } = workState
 
+/** Of a message that names none, and of every message with a key. */
+export const priorityDefault: number = 5
+
 /** Old ids leave twice as fast as new ones come. */
 const FORGET = workQuery(`
   DELETE FROM holdfast_work_seen WHERE queue = ?1 AND id IN (
@@ -92,16 +95,32 @@ const GATE = workQuery(`
   WHERE id = ?1 AND coalesce(${unsettled}, 0) <= length_max
   RETURNING next_place`)
 
-/** Of a message that names none, and of every message with a key. */
-export const priorityDefault: number = 5
+export interface PublishOptions {
+  /** Give back the space of old ids: not every time, each time for more. */
+  readonly forget: boolean
+  /** Drop the oldest if the queue is full and its limits say so. Without, a full queue refuses. */
+  readonly makeRoom: boolean
+}
 
-/** Positions of the answers that matter. */
-const answers = { messages: 3, room: 5, gate: 6 } as const
+/** One publication in this many gives back the space of old ids. */
+export const forgetEvery: number = 16
 
-export function publishStatements(
+export interface PublishBatch {
+  readonly statements: readonly SqlStatement[]
+  /** @returns `undefined` if the queue is full. */
+  readonly answer: (outcome: SqlOutcome) => Published | undefined
+}
+
+export interface Published {
+  readonly results: readonly ('stored' | 'duplicate')[]
+  readonly dropped: number
+}
+
+export function publishBatch(
   scope: WorkScope,
   list: readonly WorkMessage[],
-): readonly SqlStatement[] {
+  { forget, makeRoom }: PublishOptions,
+): PublishBatch {
   const rows = JSON.stringify(
     list.map(({ id, kind, priority = priorityDefault, key = null, delayMs = 0, headers }) => [
       id,
@@ -114,35 +133,32 @@ export function publishStatements(
   )
   const bodies = JSON.stringify(list.map(({ body }) => storedBody(body)))
   const keyed = list.some(({ key }) => key !== undefined)
-  return [
-    workStatement(scope, FORGET, [2 * list.length + 8]),
+  const statements = [
     workStatement(scope, LANES, [rows]),
     workStatement(scope, SEEN, [rows]),
     workStatement(scope, keyed ? KEYED : UNKEYED, [rows]),
     workStatement(scope, BODIES, [bodies]),
-    workStatement(scope, MAKE_ROOM),
+    ...(forget ? [workStatement(scope, FORGET, [2 * forgetEvery * list.length])] : []),
+    ...(makeRoom ? [workStatement(scope, MAKE_ROOM)] : []),
     { ...workStatement(scope, GATE, [list.length]), expect: 1 },
   ]
+  return { statements, answer: (outcome) => published(outcome, list.length, makeRoom) }
 }
 
-export interface Published {
-  readonly results: readonly ('stored' | 'duplicate')[]
-  readonly dropped: number
-}
-
-/** @returns `undefined` if the queue is full. */
-export function published(
+function published(
   { results, refusedAt }: SqlOutcome,
   count: number,
+  madeRoom: boolean,
 ): Published | undefined {
   if (refusedAt !== undefined) return undefined
-  const first = Number(results[answers.gate]?.rows[0]?.next_place) - count
-  const stored = new Set(results[answers.messages]?.rows.map(({ place }) => Number(place) - first))
+  const [, , messages] = results
+  const first = Number(results.at(-1)?.rows[0]?.next_place) - count
+  const stored = new Set(messages?.rows.map(({ place }) => Number(place) - first))
   return {
     results: Array.from({ length: count }, (_, index) =>
       stored.has(index) ? 'stored' : 'duplicate',
     ),
-    dropped: results[answers.room]?.changes ?? 0,
+    dropped: madeRoom ? (results.at(-2)?.changes ?? 0) : 0,
   }
 }
 

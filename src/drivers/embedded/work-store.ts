@@ -13,7 +13,7 @@
 import { InvalidArgumentError, LimitExceededError } from '../../errors.ts'
 import type { Observer } from '../../observability/observer.ts'
 import { requireInteger } from '../../ports/arguments.ts'
-import type { QueueLimits, WorkStore } from '../../ports/work-store.ts'
+import type { QueueLimits, WorkMessage, WorkStore } from '../../ports/work-store.ts'
 import type { Runtime } from '../../runtime/runtime.ts'
 import type { SqlFile, SqlOutcome, SqlStatement } from '../../runtime/sql.ts'
 import { dueClock } from './due-clock.ts'
@@ -36,7 +36,7 @@ import {
   redriven,
   redriveStatements,
 } from './work-dead-letters.ts'
-import { published, publishStatements } from './work-publish.ts'
+import { forgetEvery, type Published, publishBatch } from './work-publish.ts'
 import { declareStatements, findStatement } from './work-queue.ts'
 import type { WorkScope } from './work-scope.ts'
 import { extended, extendStatement, settleBatch } from './work-settle.ts'
@@ -71,6 +71,7 @@ export function embeddedWorkStore(
   const wakes = wakeups(file, runtime, pollMs)
   // Queues are never removed, so a number once learnt stays true.
   const numbers = new Map<string, number>()
+  const dropping = new Set<string>()
 
   const read = (statements: readonly SqlStatement[]): Promise<SqlOutcome> =>
     file.run({ statements, mode: 'read' })
@@ -101,6 +102,23 @@ export function embeddedWorkStore(
     return { queue: found, now: now() }
   }
 
+  /** Making room costs a statement, so it is done only for queues that were seen full. */
+  async function publishOnce(
+    queue: string,
+    scope: WorkScope,
+    messages: readonly WorkMessage[],
+  ): Promise<Published | undefined> {
+    const forget =
+      messages.length >= forgetEvery || runtime.random.fraction('work-forget') < 1 / forgetEvery
+    for (const makeRoom of dropping.has(queue) ? [true] : [false, true]) {
+      const batch = publishBatch(scope, messages, { forget, makeRoom })
+      const answer = batch.answer(await write(queue, batch.statements, true))
+      if (answer !== undefined && answer.dropped > 0) dropping.add(queue)
+      if (answer !== undefined) return answer
+    }
+    return undefined
+  }
+
   function noteDropped(queue: string, what: 'message' | 'dead letter', dropped: number): void {
     if (dropped === 0) return
     observer.event('workDropped', { queue, what, dropped })
@@ -121,8 +139,7 @@ export function embeddedWorkStore(
     async publish(queue, messages) {
       requireMessages(messages)
       const scope = await scopeOf(queue)
-      const outcome = await write(queue, publishStatements(scope, messages), true)
-      const answer = published(outcome, messages.length)
+      const answer = await publishOnce(queue, scope, messages)
       if (answer === undefined) return 'full'
       noteDropped(queue, 'message', answer.dropped)
       return answer.results
