@@ -68,7 +68,10 @@ function floor(synchronous) {
 
 let ids = 0
 const messages = (count, more) =>
-  Array.from({ length: count }, () => ({ id: `m${(ids += 1)}`, kind: 'job', body, ...more }))
+  Array.from({ length: count }, () => {
+    ids += 1
+    return { id: `m${ids}`, kind: 'job', body, ...more }
+  })
 
 async function queue(durability, name, dedupMs) {
   const { work } = await embedded(runtime, {
