@@ -12,6 +12,7 @@ import {
   rpcServer,
 } from './index.ts'
 import { ADDRESS, failureOf, inventory, withServer } from './inventory.sim.ts'
+import { errorOfAttempts } from './retry.ts'
 
 describe('delivery', () => {
   it('RP-2: nobody there is not applied, at once; or waited for if asked', () =>
@@ -67,6 +68,18 @@ describe('delivery', () => {
         },
       },
     ))
+
+  it('RP-2: a call is unknown if any of its attempts was, whatever the last one was', () => {
+    const maybe = new OutcomeUnknownError('reset')
+    const never = new OverloadedError('full', { details: { retryAfterMs: 5 } })
+    expect(errorOfAttempts([maybe, never])).toMatchObject({
+      code: 'overloaded',
+      outcome: 'unknown',
+    })
+    expect(errorOfAttempts([never, never])).toBeInstanceOf(OverloadedError)
+    expect(errorOfAttempts([never, maybe])).toBeInstanceOf(OutcomeUnknownError)
+    expect(errorOfAttempts([never])).toBe(never)
+  })
 
   it('RY-3: a shared budget keeps retries of a failing service near a tenth', () => {
     let attemptsMade = 0
