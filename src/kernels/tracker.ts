@@ -108,7 +108,8 @@ export function tracker(
     if (item <= last) {
       throw new InvalidArgumentError(`item ${item} came after ${last}; expected growing items`)
     }
-    if (waiters.size === 0 && window.size < windowMax) {
+    // Nobody waits while there is room: `pass` lets them in before it returns.
+    if (window.size < windowMax) {
       admit(item)
       return Promise.resolve()
     }
