@@ -192,6 +192,7 @@ export function idempotency(
           const done = await perform(taken.ownership, asked, work)
           if (done !== superseded) return { status: 'executed', ...done }
           observer.event('idempotentAttemptLost', { operation, epoch: String(epoch) })
+          continue // even if the time is up: the other's answer may be there
         }
         const leftMs = untilMs - runtime.clock.monotonicMs()
         if (leftMs <= 0) {

@@ -2,7 +2,7 @@ import { env } from 'node:process'
 import { describe, expect, it } from 'vitest'
 import { OutcomeUnknownError, UnavailableError } from '../../errors.ts'
 import type { RecordStore } from '../../ports/record-store.ts'
-import type { SimulationReport } from '../../simulation/world.ts'
+import type { SimulateOptions } from '../../simulation/world.ts'
 import { expectClean, simulate } from '../../testing/index.ts'
 import { effectNotes } from '../effect.ts'
 import { type SagaPlant, sagaTrial } from './saga.sim.ts'
@@ -22,8 +22,11 @@ describe('sagas under faults', () => {
 })
 
 describe('planted bugs are found', () => {
-  const found = async (plant: SagaPlant): Promise<string | undefined> => {
-    const report: SimulationReport = await simulate({ ...options, seeds: 300 }, sagaTrial(plant))
+  const found = async (
+    plant: SagaPlant,
+    faults: SimulateOptions['faults'] = 'all',
+  ): Promise<string | undefined> => {
+    const report = await simulate({ ...options, faults, seeds: 300 }, sagaTrial(plant))
     return report.failures[0]?.name
   }
 
@@ -63,7 +66,10 @@ describe('planted bugs are found', () => {
       put: (write) =>
         sound.put(typeof write.expected === 'bigint' ? { ...write, expected: 'any' } : write),
     })
-    expect(await found({ store })).toBeDefined()
+    const kinds = ['pause', 'kill', 'wall-clock-step'] as const
+    expect(['two-outcomes', 'missing', 'orphan', 'conservation']).toContain(
+      await found({ store }, kinds),
+    )
   })
 })
 
