@@ -14,7 +14,7 @@ describe('idempotency keys under faults', () => {
     expectClean(report)
     expect(report.seedsThatCount).toBeGreaterThan(seeds * 0.8)
     for (const label of ['executed', 'replayed', 'in-progress', 'a takeover']) {
-      expect([label, (report.reached[label] ?? 0) > seeds / 4]).toEqual([label, true])
+      expect([label, (report.reached[label] ?? 0) > seeds / 10]).toEqual([label, true])
     }
   })
 })
@@ -26,7 +26,7 @@ describe('planted bugs are found', () => {
   }
 
   it('IK-4: the effect is not tied to the key', async () => {
-    expect(['twice', 'two-answers']).toContain(await found({ careless: true }))
+    expect(await found({ careless: true })).toBe('twice')
   })
 
   it('IK-3: a late owner overwrites the answer', async () => {
@@ -35,11 +35,10 @@ describe('planted bugs are found', () => {
       put: (write) =>
         sound.put(typeof write.expected === 'bigint' ? { ...write, expected: 'any' } : write),
     })
-    expect(['twice', 'two-answers']).toContain(await found({ store, careless: true }, ['pause']))
+    expect(await found({ store })).toBe('two-answers')
   })
 
-  it('the answer is told before it is durable, and the effect hangs on it', async () => {
-    const plant = { durability: 'relaxed', careless: true } as const
-    expect(['twice', 'two-answers']).toContain(await found(plant, ['machine-crash']))
+  it('the answer is told before it is durable', async () => {
+    expect(await found({ durability: 'relaxed' }, ['machine-crash'])).toBe('two-answers')
   })
 })

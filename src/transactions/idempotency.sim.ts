@@ -74,7 +74,7 @@ async function call(
       const answer = await keys.run(key, asked(roll(2) * 1_000), async ({ key: id, epoch }) => {
         if (epoch > 1n) world.reached('a takeover')
         await sleep(runtime.timers, Math.floor(runtime.random.fraction('think') ** 3 * 2 * holdMs))
-        return pay(db, id, epoch, plant.careless ?? false)
+        return work(runtime, db, id, epoch, plant)
       })
       if (answer.status !== 'in-progress') told(key, answer.response)
       world.reached(answer.status)
@@ -88,14 +88,20 @@ function asked(waitMs: number) {
   return { operation: 'pay', fingerprint: 'x', waitMs }
 }
 
-/** @returns whose payment it was: the first one's, also for those who repeat it. */
-async function pay(db: SqlDatabase, id: string, epoch: bigint, careless: boolean): Promise<string> {
+/** Pays once. @returns an answer that tells attempts apart, so that everyone must get the stored one. */
+async function work(
+  runtime: Runtime,
+  db: SqlDatabase,
+  id: string,
+  epoch: bigint,
+  { careless = false }: IdempotencyPlant,
+): Promise<string> {
   const key = careless ? `${id} ${epoch}` : id
   const parameters = [id, String(epoch)]
-  const effect = await effectOnce(db, { scope: 'pay', id: key, result: String(epoch) }, [
+  await effectOnce(db, { scope: 'pay', id: key }, [
     { sql: 'INSERT INTO payment VALUES (?1, ?2)', parameters },
   ])
-  return String(effect.result)
+  return `${epoch} ${runtime.random.id('answer').slice(0, 8)}`
 }
 
 async function verify(
@@ -108,7 +114,7 @@ async function verify(
   const { keys, db } = await open(runtime, plant, 0)
   for (const key of [...answers.keys()].sort()) {
     const answer = await keys.run(key, asked(60_000), ({ key: id, epoch }) =>
-      pay(db, id, epoch, plant.careless ?? false),
+      work(runtime, db, id, epoch, plant),
     )
     if (answer.status === 'in-progress') return world.fail('no-progress', `${key} has no answer`)
     told(key, answer.response)
