@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import { root } from './sources.mjs'
 
 const floors = [
-  ['composition roots', [['index', 'front door'], ['cli', 'up'], ['testing', 'simulate()'], ['console', 'the page']]],
+  ['roots', [['index', 'front door'], ['cli', 'up'], ['testing', 'simulate()'], ['console', 'the page']]],
   ['features', [['coordination', 'agree'], ['messaging', 'send'], ['services', 'call'], ['data', 'store'], ['transactions', 'commit'], ['compute', 'work']]],
   ['kernels', [['lease', 'an exclusive right'], ['decision', 'a final answer'], ['position', 'a place in history']]],
   ['ports', [['LeaseStore', ''], ['Registry', ''], ['RecordStore', ''], ['WorkStore', ''], ['SqlDatabase', '']]],
