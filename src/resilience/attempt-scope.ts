@@ -33,6 +33,11 @@ export class AttemptScope implements AttemptContext {
     return this.#controller.signal
   }
 
+  /** The same as `signal.aborted`, without making a signal. */
+  get isAborted(): boolean {
+    return typeof this.#state === 'object' || (this.#state === 'running' && isAborted(this.#caller))
+  }
+
   /** The attempt gave its answer: stops following the caller. The signal never aborts from now on. */
   finish(): void {
     if (this.#state !== 'running') return
@@ -61,6 +66,11 @@ export class AttemptScope implements AttemptContext {
   }
 
   readonly #callerAborted = (): void => this.abort(this.#callerSignal?.reason)
+}
+
+/** Has the caller given up? Between policies it costs no signal. */
+export function isAborted(caller: ExecuteOptions): boolean {
+  return caller instanceof AttemptScope ? caller.isAborted : caller.signal?.aborted === true
 }
 
 function unlimited(): undefined {

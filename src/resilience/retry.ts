@@ -19,7 +19,7 @@ import { type Observer, silentObserver } from '../observability/observer.ts'
 import { requireInteger } from '../ports/arguments.ts'
 import type { Runtime } from '../runtime/runtime.ts'
 import { sleep } from '../runtime/sleep.ts'
-import { AttemptScope } from './attempt-scope.ts'
+import { AttemptScope, isAborted } from './attempt-scope.ts'
 import { type Backoff, nextPauseMs, requireBackoff } from './backoff.ts'
 import type { ExecuteOptions, Policy } from './policy.ts'
 import type { RetryBudget } from './retry-budget.ts'
@@ -84,7 +84,7 @@ export function retryPolicy(
     caller: ExecuteOptions,
   ): number | RetryStop {
     const error = failures.at(-1)
-    if (caller.signal?.aborted) return 'cancelled'
+    if (isAborted(caller)) return 'cancelled'
     if (!isRetryable(error, options)) return 'not-retryable'
     if (failures.length >= attemptsMax) return 'attempts'
     if ((caller.attempt ?? 1) > 1 && !retryRetries) return 'caller-retries'
@@ -128,9 +128,9 @@ export function retryPolicy(
 
   return {
     async execute(work, caller = {}) {
-      if (caller.signal?.aborted) {
+      if (isAborted(caller)) {
         throw new CancelledError('aborted before the first attempt', {
-          cause: caller.signal.reason,
+          cause: caller.signal?.reason,
         })
       }
       budget?.requested()

@@ -5,7 +5,7 @@
 import { CancelledError, DeadlineExceededError } from '../errors.ts'
 import { requireInteger } from '../ports/arguments.ts'
 import type { Runtime } from '../runtime/runtime.ts'
-import { AttemptScope } from './attempt-scope.ts'
+import { AttemptScope, isAborted } from './attempt-scope.ts'
 import type { Policy } from './policy.ts'
 
 export interface TimeoutOptions {
@@ -30,9 +30,9 @@ export function timeoutPolicy(
   return {
     execute(work, caller = {}) {
       return new Promise((resolve, reject) => {
-        if (caller.signal?.aborted) {
+        if (isAborted(caller)) {
           return reject(
-            new CancelledError('aborted before the work began', { cause: caller.signal.reason }),
+            new CancelledError('aborted before the work began', { cause: caller.signal?.reason }),
           )
         }
         const allowedMs = Math.min(timeoutMs, caller.remainingMs?.() ?? timeoutMs)

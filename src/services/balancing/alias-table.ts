@@ -6,8 +6,8 @@
  * M. D. Vose, "A linear algorithm for generating random numbers with a given distribution", 1991.
  */
 export interface AliasTable {
-  /** @param box and @param piece independent and uniform in [0, 1). @returns an index. */
-  draw(box: number, piece: number): number
+  /** @param share uniform in [0, 1): its first part chooses the box, the rest the piece. */
+  draw(share: number): number
 }
 
 /** @param weights at least one, each above 0. */
@@ -32,8 +32,9 @@ export function aliasTable(weights: readonly number[]): AliasTable {
   for (const index of [...poor, ...rich]) own[index] = 1
 
   return {
-    draw(box, piece) {
-      const index = Math.floor(box * count)
+    draw(share) {
+      const index = Math.floor(share * count)
+      const piece = share * count - index
       return piece < (own[index] ?? 1) ? index : (other[index] ?? index)
     },
   }

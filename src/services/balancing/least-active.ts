@@ -50,10 +50,8 @@ export function leastActive(random: RandomSource): LeastActive {
   let total = 0
 
   function draw(): number {
-    const box = random.fraction('balancing')
-    return byWeight === undefined
-      ? Math.floor(box * candidates.length)
-      : byWeight.draw(box, random.fraction('balancing'))
+    const share = random.fraction('balancing')
+    return byWeight?.draw(share) ?? Math.floor(share * candidates.length)
   }
 
   function isExcluded(index: number, exclude: ReadonlySet<string> | undefined): boolean {
@@ -97,11 +95,23 @@ export function leastActive(random: RandomSource): LeastActive {
     return cost < 0 ? second : first
   }
 
+  /** The common case, from one draw: its first part is one candidate, the rest the other. */
+  function chooseEvenly(): Candidate | undefined {
+    const count = candidates.length
+    const place = random.fraction('balancing') * count
+    const index = Math.floor(place)
+    const first = candidates[index]
+    const second = candidates[(index + 1 + Math.floor((place - index) * (count - 1))) % count]
+    return first && second ? better(first, second) : first
+  }
+
   function choose(exclude: ReadonlySet<string> | undefined): Candidate | undefined {
     if (candidates.length < 2) return candidates[0]
+    if (exclude === undefined && byWeight === undefined) return chooseEvenly()
     const index = drawAllowed(exclude)
     if (index === undefined) return choose(undefined)
-    const [first, second] = [candidates[index], drawSecond(index, exclude)]
+    const first = candidates[index]
+    const second = drawSecond(index, exclude)
     return first && second ? better(first, second) : first
   }
 
