@@ -67,7 +67,11 @@ export interface Settled {
 
 const reasonLengthMax = 4_096
 
-export function settleBatch(scope: WorkScope, settlements: readonly Settlement[]): SettleBatch {
+export function settleBatch(
+  scope: WorkScope,
+  settlements: readonly Settlement[],
+  lettersMax: number = deadLettersMax,
+): SettleBatch {
   const receipts = settlements.map(({ receipt }) => receiptOf(receipt))
   const done: unknown[] = []
   const retried: unknown[] = []
@@ -93,7 +97,7 @@ export function settleBatch(scope: WorkScope, settlements: readonly Settlement[]
   ].filter(({ rows }) => rows.length > 0)
   const statements = lists.map(({ sql, rows }) => workStatement(scope, sql, [JSON.stringify(rows)]))
   const trimAt = died.length > 0 ? statements.length : -1
-  if (died.length > 0) statements.push(workStatement(scope, TRIM, [deadLettersMax]))
+  if (died.length > 0) statements.push(workStatement(scope, TRIM, [lettersMax]))
   if (died.length + retried.length > 0) statements.push(workStatement(scope, REMEMBER))
   return {
     statements,
