@@ -57,7 +57,11 @@ function problemsOf(path) {
     if (isTest(path) || allowed.includes('*')) return []
     const targetArea = areaOf(target)
     if (targetArea === area) return sameArea(path, where, target)
-    if (target.includes('runtime/node/') && area !== 'composition') {
+    if (
+      target.includes('runtime/node/') &&
+      area !== 'composition' &&
+      !path.startsWith('src/simulation/node/')
+    ) {
       return [`${where}: only the front door and composition roots may import runtime/node`]
     }
     if (allowed.includes(targetArea)) return []

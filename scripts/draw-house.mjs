@@ -6,13 +6,69 @@ import { join } from 'node:path'
 import { root } from './sources.mjs'
 
 const floors = [
-  ['roots', [['index', 'front door'], ['cli', 'up'], ['testing', 'simulate()'], ['console', 'the page']]],
-  ['features', [['coordination', 'agree'], ['messaging', 'send'], ['services', 'call'], ['data', 'store'], ['transactions', 'commit'], ['compute', 'work']]],
-  ['kernels', [['lease', 'an exclusive right'], ['decision', 'a final answer'], ['position', 'a place in history']]],
-  ['ports', [['LeaseStore', ''], ['Registry', ''], ['RecordStore', ''], ['WorkStore', ''], ['SqlDatabase', '']]],
-  ['drivers', [['embedded', 'one file'], ['cluster', 'our Raft'], ['redis · postgres · etcd · …', 'real engines']]],
-  ['runtime', [['clock · timers', ''], ['network', ''], ['disk', ''], ['SQL', ''], ['chance', '']]],
-  ['the world', [['runtime/node', 'the real one'], ['simulation', 'the same from a seed']]],
+  [
+    'roots',
+    [
+      ['index', 'front door'],
+      ['cli', 'up'],
+      ['testing', 'simulate()'],
+      ['console', 'the page'],
+    ],
+  ],
+  [
+    'features',
+    [
+      ['coordination', 'agree'],
+      ['messaging', 'send'],
+      ['services', 'call'],
+      ['data', 'store'],
+      ['transactions', 'commit'],
+      ['compute', 'work'],
+    ],
+  ],
+  [
+    'kernels',
+    [
+      ['lease', 'an exclusive right'],
+      ['decision', 'a final answer'],
+      ['position', 'a place in history'],
+    ],
+  ],
+  [
+    'ports',
+    [
+      ['LeaseStore', ''],
+      ['Registry', ''],
+      ['RecordStore', ''],
+      ['WorkStore', ''],
+      ['SqlDatabase', ''],
+    ],
+  ],
+  [
+    'drivers',
+    [
+      ['embedded', 'one file'],
+      ['cluster', 'our Raft'],
+      ['redis · postgres · etcd · …', 'real engines'],
+    ],
+  ],
+  [
+    'runtime',
+    [
+      ['clock · timers', ''],
+      ['network', ''],
+      ['disk', ''],
+      ['SQL', ''],
+      ['chance', ''],
+    ],
+  ],
+  [
+    'the world',
+    [
+      ['runtime/node', 'the real one'],
+      ['simulation', 'the same from a seed'],
+    ],
+  ],
 ]
 const planned = new Set(['data', 'compute', 'cluster', 'redis · postgres · etcd · …'])
 
@@ -29,9 +85,10 @@ const rooms = floors.flatMap(([name, cells], row) => {
       const x = label + column * (cell + gap)
       const kind = planned.has(title) ? 'planned' : 'built'
       const middle = x + cell / 2
-      const lines = note === ''
-        ? `<text x="${middle}" y="${y + height / 2 + 5}">${title}</text>`
-        : `<text x="${middle}" y="${y + 25}">${title}</text><text class="note" x="${middle}" y="${y + 43}">${note}</text>`
+      const lines =
+        note === ''
+          ? `<text x="${middle}" y="${y + height / 2 + 5}">${title}</text>`
+          : `<text x="${middle}" y="${y + 25}">${title}</text><text class="note" x="${middle}" y="${y + 43}">${note}</text>`
       return `<rect class="${kind}" x="${x}" y="${y}" width="${cell}" height="${height}" rx="7"/>${lines}`
     }),
   ]

@@ -60,7 +60,7 @@ export function clients(context: {
         retry: {
           attemptsMax,
           backoff: (attempt) => nextPauseMs(backoff, runtime.random, attempt, 0),
-          budget: { tryTake: budget.tryTake, succeeded: budget.requested },
+          budget,
         },
       })
       opened.push(client)
