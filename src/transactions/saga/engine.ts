@@ -23,22 +23,18 @@ import { begin } from './course.ts'
 import type { SagaDefinition, SagaPlan } from './definition.ts'
 import { definitions } from './definitions.ts'
 import { endings } from './endings.ts'
-import { execute, type SagaOwnership } from './executor.ts'
+import type { SagaOwnership } from './executor.ts'
+import { hands } from './hands.ts'
 import { operator } from './operator.ts'
 import { type Recovery, recovery } from './recovery.ts'
 import type { SagaEnd, SagaState } from './state.ts'
-import { endedView, idOf, keyOf, outcomeOfEnd, runningView, viewOf } from './view.ts'
+import { endedView, keyOf, outcomeOfEnd, runningView, viewOf } from './view.ts'
 
 const inputLengthMax = 262_144
 const snapshotMax = 100
 /** Ended sagas kept in memory, for the console. */
 const recentMax = 50
 const space = 'saga'
-
-interface Running {
-  readonly own: SagaOwnership
-  readonly stop: AbortController
-}
 
 export function sagaEngine(
   runtime: Runtime,
@@ -54,67 +50,39 @@ export function sagaEngine(
   const instances = decisions<SagaState, SagaEnd>(runtime, records, { space, ...kept })
   const known = definitions(observer)
   const waits = endings(runtime, instances, pollMs)
-  const running = new Map<string, Running>()
   const recent: SagaView[] = []
   let closed = false
-  /** Hands promised to claims that are under way. */
-  let reserved = 0
   const { machine, process, incarnation } = runtime.identity
   const owner = `${machine}/${process}/${incarnation}`.slice(-200)
   const claim = { owner, holdMs }
   let scout: Recovery | undefined
-  let draining = false
-  const whenIdle: (() => void)[] = []
 
-  const free = (): number =>
-    scout === undefined || draining ? 0 : Math.max(0, concurrency - running.size - reserved)
+  const crew = hands({
+    runtime,
+    observer,
+    concurrency,
+    holdMs,
+    began: ({ id }) => waits.here(id),
+    stopped(own, stop) {
+      if (stop?.kind === 'ended') {
+        waits.ended(own.id, stop.end)
+        recent.push(endedView(own.id, own.epoch, stop.end))
+      }
+      if (stop?.kind === 'parked') recent.push(runningView(own))
+      if (recent.length > recentMax) recent.shift()
+      waits.left(own.id)
+      scout?.wake()
+    },
+  })
 
   function launch(own: SagaOwnership): void {
     const plan = known.planOf(own.state)
-    if (plan === undefined) return // its hold runs out, and somebody who knows it takes over
-    const stop = new AbortController()
-    running.set(own.id, { own, stop })
-    waits.here(own.id)
-    runtime.tasks.spawn('saga-execution', async () => {
-      try {
-        await drive(plan, own, stop.signal)
-      } finally {
-        if (running.get(own.id)?.own === own) running.delete(own.id)
-        waits.left(own.id)
-        scout?.wake()
-        if (running.size === 0) for (const resolve of whenIdle.splice(0)) resolve()
-      }
-    })
-  }
-
-  async function drive(plan: SagaPlan, own: SagaOwnership, closing: AbortSignal): Promise<void> {
-    const execution = {
-      runtime,
-      observer,
-      plan,
-      id: idOf(own.id),
-      pauseHereMs: holdMs / 2,
-      closing,
-      draining: () => draining,
-    }
-    try {
-      const stop = await execute(execution, own)
-      if (stop.kind === 'ended') {
-        waits.ended(own.id, stop.end)
-        recent.push(endedView(own.id, own.epoch, stop.end))
-        if (recent.length > recentMax) recent.shift()
-      }
-    } catch (error) {
-      // Lost to another executor, or the store is out of reach: the record says where to go on.
-      const reason = String(error).slice(0, 500)
-      observer.event('sagaInterrupted', { saga: plan.name, id: execution.id, reason })
-      observer.count('sagasInterrupted', { saga: plan.name })
-    }
+    if (plan) crew.execute(plan, own) // else its hold runs out, and somebody who knows it takes over
   }
 
   function joined(id: string, input: string, found: Instance<SagaState, SagaEnd>): void {
     const state = found.status === 'open' ? found.state : found.outcome.state
-    if (state === undefined) return // cancelled before it was started: any input finds that
+    if (state === undefined) return // cancelled before it was started, whatever the input
     if (canonicalJson('stored input', state.input, inputLengthMax) === input) return
     throw new KeyReusedError(`saga "${state.saga}" with id "${id}" was begun with other input`, {
       details: { saga: state.saga, id },
@@ -141,27 +109,18 @@ export function sagaEngine(
   }
 
   async function opening(key: string, state: SagaState): Promise<Opened<SagaState, SagaEnd>> {
-    if (free() === 0) return instances.open(key, state)
-    reserved += 1
-    try {
+    if (scout === undefined || crew.free() === 0) return instances.open(key, state)
+    return crew.promised(1, async () => {
       const opened = await instances.open(key, state, { claim })
       if (opened.status === 'created' && opened.ownership) launch(opened.ownership)
       return opened
-    } finally {
-      reserved -= 1
-    }
+    })
   }
 
   // Half the free hands, so that what is begun meanwhile need not wait for the look to end.
-  async function withHands(look: (hands: number) => Promise<void>): Promise<void> {
-    const hands = Math.ceil(free() / 2)
-    if (hands === 0) return
-    reserved += hands
-    try {
-      await look(hands)
-    } finally {
-      reserved -= hands
-    }
+  async function withHands(look: (count: number) => Promise<void>): Promise<void> {
+    const count = Math.ceil(crew.free() / 2)
+    if (count > 0) await crew.promised(count, () => look(count))
   }
 
   async function result<R>(name: string, id: string): Promise<SagaOutcome<R> | undefined> {
@@ -173,7 +132,7 @@ export function sagaEngine(
     return outcomeOfEnd<R>(await waits.wait(keyOf(name, id), signal))
   }
 
-  const act = operator(runtime, instances, (key) => running.get(key)?.own)
+  const act = operator(runtime, instances, crew.ownership)
 
   function handle<Input, Results>(plan: SagaPlan): SagaHandle<Input, Results> {
     const { name, version } = plan
@@ -192,26 +151,18 @@ export function sagaEngine(
   }
 
   const withdraw = observer.snapshot('sagas', () => ({
-    running: [...running.values()].slice(0, snapshotMax).map(({ own }) => runningView(own)),
+    running: crew.running().slice(0, snapshotMax).map(runningView),
     unclaimable: known.unclaimable(),
     recent: [...recent].reverse(),
   }))
 
-  async function drain(): Promise<void> {
-    draining = true
-    if (running.size === 0) return
-    await new Promise<void>((resolve) => {
-      whenIdle.push(resolve)
-    })
-  }
-
   async function close(): Promise<void> {
     closed = true
-    const ending = drain()
+    const ending = crew.drain()
     scout?.stop()
     waits.close()
     withdraw()
-    for (const { stop } of running.values()) stop.abort(new ClosedError('the engine was closed'))
+    crew.cut(new ClosedError('the saga engine was closed'))
     await ending
   }
 
@@ -245,7 +196,7 @@ export function sagaEngine(
     },
     list: async (page) => (await instances.list(page)).map(viewOf),
     ...act,
-    drain,
+    drain: crew.drain,
     close,
     [Symbol.asyncDispose]: close,
   }
