@@ -5,7 +5,7 @@ import { type DiscoveryTrial, discoveryFaults, discoveryTrial } from './discover
 
 const run = (seeds: number, trial: DiscoveryTrial) =>
   simulate(
-    { seeds, faults: discoveryFaults, faultsMax: 8, durationMs: 15_000 },
+    { seeds, faults: discoveryFaults, faultsMax: 6, durationMs: 10_000 },
     discoveryTrial(trial),
   )
 

@@ -75,14 +75,14 @@ export function discoveryTrial(trial: DiscoveryTrial = {}): (world: World) => vo
     for (const name of ['east', 'west']) {
       host.process(name, (runtime) => consumer(world, runtime, truth, name, trial))
     }
-    world.client('clock', (runtime) => sleep(runtime.timers, 15_000))
+    world.client('clock', (runtime) => sleep(runtime.timers, 10_000))
     world.afterHealing('every list equals the instances that stand', async (runtime) => {
       truth.phase = 'calm'
       while (truth.settled.size < instances.length) await sleep(runtime.timers, 50)
       await agreement(world, runtime, truth)
       const before = [...truth.views].map(([name, view]) => ({ name, list: view.endpoints() }))
       truth.phase = 'outage'
-      await sleep(runtime.timers, 5 * trialTtlMs)
+      await sleep(runtime.timers, 3 * trialTtlMs)
       for (const { name, list } of before) {
         const view = truth.views.get(name)
         if (view?.state !== 'stale') world.fail('outage', `${name} did not notice it`)
