@@ -14,7 +14,7 @@ import {
   UnavailableError,
 } from '../../errors.ts'
 import type { SqlBatch, SqlOutcome } from '../sql.ts'
-import { requireBatch, requireTopic } from '../sql-limits.ts'
+import { requireBatch } from '../sql-limits.ts'
 import {
   decodeError,
   type Reply,
@@ -23,6 +23,7 @@ import {
   type WorkerSettings,
 } from './sqlite-messages.ts'
 import type { StartThread } from './sqlite-thread.ts'
+import { topicListeners } from './topic-listeners.ts'
 
 export interface FileOwner {
   open(migrations: readonly string[], busyMs: number): Promise<void>
@@ -34,7 +35,6 @@ export interface FileOwner {
 /** Of one file in one process. */
 export const waitingBatchesMax: number = 10_000
 export const waitingBytesMax: number = 67_108_864
-export const topicsMax: number = 10_000
 
 /** Nobody waits for the answer to a greeting. */
 const greetingId = 0
@@ -56,7 +56,7 @@ export function fileOwner(
   notice: Notice = () => {},
 ): FileOwner {
   const pending = new Map<number, Pending>()
-  const listeners = new Map<string, Set<() => void>>()
+  const listeners = topicListeners(tellTopics)
   let thread: Worker | undefined
   let outbox: Request[] = []
   let nextId = 1
@@ -109,7 +109,7 @@ export function fileOwner(
 
   /** For a second thread: what the first one knew. Its answer has no one waiting. */
   function greeting(how: NonNullable<typeof reopening>): readonly Request[] {
-    const topics = [...listeners.keys()]
+    const { topics } = listeners
     const open: Request = { kind: 'open', id: greetingId, ...how }
     return topics.length > 0 ? [open, { kind: 'listen', topics }] : [open]
   }
@@ -152,7 +152,7 @@ export function fileOwner(
 
   function receive(reply: Reply): void {
     if (reply.kind === 'hinted') {
-      wake(reply.topics)
+      listeners.wake(reply.topics)
       return
     }
     if (reply.kind === 'noted') {
@@ -167,22 +167,7 @@ export function fileOwner(
     }
     asked?.resolve(reply.outcome)
     const hints = reply.outcome?.refusedAt === undefined ? asked?.batch?.hints : undefined
-    if (hints && asked?.batch?.mode !== 'read') wake(hints)
-  }
-
-  function wake(topics: readonly string[]): void {
-    for (const topic of topics) {
-      for (const listener of [...(listeners.get(topic) ?? [])]) {
-        try {
-          listener()
-        } catch (error) {
-          // A listener must not throw. It is reported as uncaught, but the answers behind it arrive.
-          queueMicrotask(() => {
-            throw error
-          })
-        }
-      }
-    }
+    if (hints && asked?.batch?.mode !== 'read') listeners.wake(hints)
   }
 
   function ask(
@@ -202,7 +187,7 @@ export function fileOwner(
   }
 
   function tellTopics(): void {
-    if (!closing) send({ kind: 'listen', topics: [...listeners.keys()] })
+    if (!closing) send({ kind: 'listen', topics: listeners.topics })
   }
 
   async function close(): Promise<void> {
@@ -232,25 +217,7 @@ export function fileOwner(
       const outcome = await ask((id) => ({ kind: 'run', id, batch, busyMs }), sizeBytes, batch)
       return outcome ?? { results: [] }
     },
-    listen(topic, listener) {
-      requireTopic(topic)
-      let known = listeners.get(topic)
-      if (!known) {
-        if (listeners.size >= topicsMax) {
-          throw new LimitExceededError(`${topicsMax} topics are listened to already`)
-        }
-        known = new Set()
-        listeners.set(topic, known)
-        tellTopics()
-      }
-      const own = (): void => listener() // the same function may listen twice
-      known.add(own)
-      return () => {
-        if (!known.delete(own) || known.size > 0 || listeners.get(topic) !== known) return
-        listeners.delete(topic)
-        tellTopics()
-      }
-    },
+    listen: listeners.listen,
     close() {
       closing ??= close()
       return closing

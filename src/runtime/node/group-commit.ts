@@ -13,6 +13,7 @@ import { type BatchRunner, type BatchVerdict, batchRunner } from '../sql-batch.t
 import { commitFailed, failureKind, provablyAbsent, sqlFailure } from '../sql-failure.ts'
 import { type SyncDatabase, sqliteCodes } from '../sqlite.ts'
 import { monotonicMs } from './clock.ts'
+import { pacing } from './pacing.ts'
 import { rollback, storeBusy } from './sqlite-open.ts'
 
 export interface Work {
@@ -50,9 +51,6 @@ export interface GroupCommit {
 /** What one transaction takes at most, so that other processes get their turn. */
 const groupMax = 512
 const groupMs = 20
-/** After this long without a pause the lock is left alone for a moment: SQLite keeps no line. */
-const hogMs = 40
-const breatheMs = 2
 
 export function groupCommit(options: GroupCommitOptions): GroupCommit {
   const { path } = options
@@ -60,11 +58,10 @@ export function groupCommit(options: GroupCommitOptions): GroupCommit {
   let runner: BatchRunner = batchRunner(database)
   let queue: Work[] = []
   let wake: NodeJS.Immediate | NodeJS.Timeout | undefined
-  let attempts = 0
+  const pace = pacing()
   let synchronous = ''
   let damaged: CorruptDataError | undefined
   let broken = false
-  let hogUntilMs = 0
   const idleWaiters: (() => void)[] = []
 
   function plan(delayMs: number): void {
@@ -78,21 +75,11 @@ export function groupCommit(options: GroupCommitOptions): GroupCommit {
     runReads()
     if (queue.length > 0 && !broken) writeTurn()
     if (queue.length > 0) {
-      plan(nextDelayMs())
+      plan(pace.nextDelayMs())
       return
     }
-    hogUntilMs = 0
+    pace.rested()
     for (const resolve of idleWaiters.splice(0)) resolve()
-  }
-
-  function nextDelayMs(): number {
-    // Short steps with some chance in them, so that two who wait do not march in step.
-    if (attempts > 0) return Math.min(8, attempts) * (0.5 + Math.random())
-    const nowMs = monotonicMs()
-    if (hogUntilMs === 0) hogUntilMs = nowMs + hogMs
-    if (nowMs < hogUntilMs) return 0
-    hogUntilMs = 0
-    return breatheMs
   }
 
   /** Reads at the head of the queue need no lock. */
@@ -123,7 +110,7 @@ export function groupCommit(options: GroupCommitOptions): GroupCommit {
   }
 
   function writeTurn(): void {
-    const group = nextGroup()
+    const group = nextGroup(queue)
     if (damaged) {
       drop(group, damaged)
       return
@@ -140,15 +127,9 @@ export function groupCommit(options: GroupCommitOptions): GroupCommit {
       }
       return
     }
-    attempts = 0
+    pace.granted()
     const ran = runGroup(group)
     queue = queue.slice(ran)
-  }
-
-  function nextGroup(): readonly Work[] {
-    if (queue[0]?.alone) return queue.slice(0, 1)
-    const end = queue.findIndex((work, index) => work.alone || index === groupMax)
-    return end === -1 ? queue : queue.slice(0, end)
   }
 
   function begin(group: readonly Work[]): void {
@@ -223,7 +204,7 @@ export function groupCommit(options: GroupCommitOptions): GroupCommit {
   }
 
   function waitForLock(): void {
-    attempts++
+    pace.refused()
     const nowMs = monotonicMs()
     const waiting: Work[] = []
     for (const work of queue) {
@@ -236,7 +217,6 @@ export function groupCommit(options: GroupCommitOptions): GroupCommit {
       else work.failed(storeBusy(path, work.busyMs))
     }
     queue = waiting
-    if (queue.length === 0) attempts = 0
   }
 
   function drop(group: readonly Work[], error: Error): void {
@@ -283,6 +263,12 @@ export function groupCommit(options: GroupCommitOptions): GroupCommit {
       return new Promise((resolve) => idleWaiters.push(resolve))
     },
   }
+}
+
+function nextGroup(queue: readonly Work[]): readonly Work[] {
+  if (queue[0]?.alone) return queue.slice(0, 1)
+  const end = queue.findIndex((work, index) => work.alone || index === groupMax)
+  return end === -1 ? queue : queue.slice(0, end)
 }
 
 function answer(work: Work, verdict: BatchVerdict): void {

@@ -8,7 +8,17 @@ const migrations = [
    CREATE TABLE credit (who TEXT, n INTEGER, PRIMARY KEY (who, n)) WITHOUT ROWID;
    CREATE TABLE bulk (x)`,
 ]
-const say = (text) => writeSync(1, `${text}\n`)
+// At once and whole, so that a kill loses no line; the reader may be slow, and then the pipe is full.
+const say = (text) => {
+  for (;;) {
+    try {
+      writeSync(1, `${text}\n`)
+      return
+    } catch (error) {
+      if (error.code !== 'EAGAIN') throw error
+    }
+  }
+}
 const runtime = nodeRuntime({ process: name })
 const file = await runtime.sql.open({ path, migrations, busyMs: 20_000 })
 

@@ -1,7 +1,7 @@
 /**
  * The file under real processes that are killed, stopped and starved at the worst moment.
  */
-import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
+import { execFileSync } from 'node:child_process'
 import {
   chmodSync,
   existsSync,
@@ -14,118 +14,38 @@ import {
 } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { createInterface } from 'node:readline'
-import { fileURLToPath } from 'node:url'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import type { SqlFile } from '../sql.ts'
+import {
+  generator,
+  killChildren,
+  passMs,
+  program,
+  type Running,
+  start,
+  until,
+} from './children.bench.ts'
 import { writeLockHolder } from './lock-holder.ts'
 import { type NodeSqlEngine, sqlEngine } from './sql-engine.ts'
 import { loadSqlite } from './sqlite-library.ts'
 
-const program = fileURLToPath(new URL('sql-engine.live-child.mjs', import.meta.url))
-
 let folder: string
 let path: string
 let engine: NodeSqlEngine
-let children: ChildProcess[]
 
 beforeEach(() => {
   folder = mkdtempSync(join(tmpdir(), 'holdfast-live-'))
   path = join(folder, 'a.db')
   engine = sqlEngine()
-  children = []
 })
 afterEach(async () => {
-  for (const child of children) child.kill('SIGKILL')
+  killChildren()
   await engine.close()
   rmSync(folder, { recursive: true, force: true })
 })
 
-interface Running {
-  readonly child: ChildProcess
-  readonly pid: number
-  readonly lines: string[]
-  /** The next line that matches, also one that has come before. */
-  line(pattern: RegExp): Promise<string>
-  readonly exited: Promise<number | string>
-}
-
-function start(
-  args: readonly string[],
-  command: readonly string[] = [process.execPath, program],
-  uid?: number,
-): Running {
-  const [file = '', ...rest] = command
-  const child = spawn(file, [...rest, ...args], {
-    stdio: ['ignore', 'pipe', 'pipe'],
-    ...(uid === undefined ? {} : { uid }),
-  })
-  children.push(child)
-  const lines: string[] = []
-  const errors: string[] = []
-  const waiters = new Set<() => void>()
-  const tell = (): void => {
-    for (const waiter of [...waiters]) waiter()
-  }
-  createInterface({ input: child.stdout }).on('line', (line) => {
-    lines.push(line)
-    tell()
-  })
-  child.stderr.on('data', (text) => errors.push(String(text)))
-  let over = false
-  const exited = new Promise<number | string>((resolve) => {
-    child.on('close', (code, signal) => {
-      over = true
-      tell()
-      resolve(code ?? signal ?? 'gone')
-    })
-  })
-  return {
-    child,
-    pid: child.pid ?? 0,
-    lines,
-    exited,
-    line(pattern) {
-      return new Promise((resolve, reject) => {
-        const look = (): void => {
-          const found = lines.find((line) => pattern.test(line))
-          if (found === undefined && !over) return
-          waiters.delete(look)
-          if (found !== undefined) resolve(found)
-          else reject(new Error(`ended without ${pattern}: ${errors.join('')}`))
-        }
-        waiters.add(look)
-        look()
-      })
-    },
-  }
-}
-
 const openHere = (busyMs = 5_000): Promise<SqlFile> =>
   engine.open({ path, migrations: ['this never runs: a child has applied its own'], busyMs })
-
-function passMs(durationMs: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, durationMs))
-}
-
-async function until(reached: () => boolean | Promise<boolean>): Promise<void> {
-  for (let look = 0; look < 400; look++) {
-    if (await reached()) return
-    await passMs(50)
-  }
-  throw new Error(`not reached in 20 s: ${reached}`)
-}
-
-/** A generator whose seed can be printed: mulberry32. */
-function generator(seed: number): () => number {
-  let state = seed
-  return () => {
-    state = (state + 0x6d2b79f5) | 0
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state)
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32
-  }
-}
 
 interface Toll {
   readonly kills: number
@@ -151,7 +71,7 @@ async function killWriters(role: string, kills: number, seed: number): Promise<T
       await writer.line(/^acked/)
       await passMs(random() * 60)
       writer.child.kill('SIGKILL')
-      expect(await writer.exited).toBe('SIGKILL')
+      expect(await writer.exited, writer.errors.join('')).toBe('SIGKILL')
       for (const line of writer.lines) {
         const n = /^acked (\d+)$/.exec(line)?.[1]
         if (n !== undefined) acked.add(`${name}/${n}`)
@@ -338,7 +258,7 @@ describe('no room', () => {
       expect(await storedHere()).toBe(acked + 1)
       await engine.close()
     } finally {
-      for (const child of children) child.kill('SIGKILL')
+      killChildren()
       await passMs(50)
       execFileSync('umount', ['-l', disk])
     }
