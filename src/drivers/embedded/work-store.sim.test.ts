@@ -7,18 +7,22 @@ const seeds = Number(process.env.HOLDFAST_SEEDS ?? 200)
 const options = { faults: workTrialFaults, durationMs: 1_200 }
 
 describe('embedded work under faults', () => {
-  it(`QU-1, QU-2, QU-3, QU-6, QD-1, DL-1, KO-1, KO-2, KO-3: over ${seeds} seeds`, async () => {
-    const report = await simulate({ ...options, seeds }, workTrial())
-    expectClean(report, seeds / 2)
-    for (const label of [
-      'a message was delivered again',
-      'a settlement came too late',
-      'a publication was repeated',
-      'much was done',
-    ]) {
-      expect(report.reached[label], label).toBeGreaterThan(seeds / 20)
-    }
-  })
+  it(
+    `QU-1, QU-2, QU-3, QU-6, QD-1, DL-1, KO-1, KO-2, KO-3: over ${seeds} seeds`,
+    async () => {
+      const report = await simulate({ ...options, seeds }, workTrial())
+      expectClean(report, seeds / 2)
+      for (const label of [
+        'a message was delivered again',
+        'a settlement came too late',
+        'a publication was repeated',
+        'much was done',
+      ]) {
+        expect(report.reached[label], label).toBeGreaterThan(seeds / 20)
+      }
+    },
+    60_000 + seeds * 500,
+  )
 })
 
 const latestOf = new Map<string, string>()
@@ -143,6 +147,6 @@ describe('the judge of work finds, within 40 seeds', () => {
       { ...options, seeds: 40, faults: ['machine-crash'] },
       workTrial({ durability: { work: 'relaxed' } }),
     )
-    expect(report.failures.map(({ name }) => name)).not.toEqual([])
+    expect(['loss', 'twice', 'attempts']).toContain(report.failures[0]?.name)
   })
 })
