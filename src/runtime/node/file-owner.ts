@@ -22,7 +22,7 @@ import {
   type WireError,
   type WorkerSettings,
 } from './sqlite-messages.ts'
-import type { StartThread } from './sqlite-thread.ts'
+import { endThread, type StartThread } from './sqlite-thread.ts'
 import { topicListeners } from './topic-listeners.ts'
 
 export interface FileOwner {
@@ -51,7 +51,7 @@ interface Pending {
 export type Notice = (event: string, fields: Readonly<Record<string, unknown>>) => void
 
 export function fileOwner(
-  settings: WorkerSettings,
+  settings: Omit<WorkerSettings, 'gate'>,
   start: StartThread,
   notice: Notice = () => {},
 ): FileOwner {
@@ -138,7 +138,7 @@ export function fileOwner(
     const useless = thread
     thread = undefined
     rejectSent(() => decodeError(error))
-    void useless?.terminate()
+    if (useless) endThread(useless)
   }
 
   function settle(id: number): Pending | undefined {

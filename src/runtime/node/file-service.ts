@@ -11,6 +11,7 @@ import { hintSockets, removeStaleAddress } from './hint-sockets.ts'
 import { loadSqlite } from './sqlite-library.ts'
 import { encodeError, type Reply, type Request, type WorkerSettings } from './sqlite-messages.ts'
 import { settings as connectionSettings, migrate, openDatabase } from './sqlite-open.ts'
+import { gated } from './thread-gate.ts'
 import { walKeeper } from './wal-keeper.ts'
 
 export interface FileService {
@@ -23,7 +24,7 @@ const enterBusyMs = 60_000
 const leaveBusyMs = 100
 
 export function fileService(
-  { path, libraries, bootId }: WorkerSettings,
+  { path, libraries, bootId, gate }: WorkerSettings,
   send: (replies: readonly Reply[]) => void,
   exit: () => void,
 ): FileService {
@@ -85,7 +86,8 @@ export function fileService(
   }
 
   async function start(busyMs: number): Promise<GroupCommit> {
-    const library = loadSqlite(libraries)
+    const { open } = loadSqlite(libraries)
+    const library = { open: (name: string) => gated(open(name), gate) }
     const database = await openDatabase(library, path, busyMs)
     queue = groupCommit({
       path,

@@ -7,7 +7,12 @@
  * transaction, and is answered after the commit like the rest. Only while another process holds the
  * write lock do reads overtake the writes that wait for it.
  */
-import { CorruptDataError, OutcomeUnknownError, UnavailableError } from '../../errors.ts'
+import {
+  CorruptDataError,
+  type HoldfastError,
+  OutcomeUnknownError,
+  UnavailableError,
+} from '../../errors.ts'
 import type { SqlBatch, SqlOutcome } from '../sql.ts'
 import { type BatchRunner, type BatchVerdict, batchRunner } from '../sql-batch.ts'
 import { commitFailed, failureKind, provablyAbsent, sqlFailure } from '../sql-failure.ts'
@@ -157,11 +162,7 @@ export function groupCommit(options: GroupCommitOptions): GroupCommit {
     const topics = topicsOf(ran, verdicts)
     let addresses: readonly string[] = []
     try {
-      addresses = options.beforeCommit(database, topics.size > 0)
-    } catch {
-      // Hints are hints. Should the transaction itself be lost, COMMIT will say so.
-    }
-    try {
+      addresses = tellPeers(topics.size > 0)
       database.exec('COMMIT')
     } catch (cause) {
       return commitRefused(ran, cause)
@@ -173,6 +174,14 @@ export function groupCommit(options: GroupCommitOptions): GroupCommit {
     if (topics.size > 0) options.hint(addresses, topics)
     options.committed()
     return ran.length
+  }
+
+  function tellPeers(hinting: boolean): readonly string[] {
+    try {
+      return options.beforeCommit(database, hinting)
+    } catch {
+      return [] // hints are hints; should the transaction itself be lost, COMMIT will say so
+    }
   }
 
   /** The transaction is gone before any COMMIT: nothing happened. The innocent try again, alone. */
@@ -194,11 +203,7 @@ export function groupCommit(options: GroupCommitOptions): GroupCommit {
       return 0
     }
     const error = commitFailed(cause)
-    // Reads change nothing, so for them nothing is unknown: they only have no answer.
-    for (const work of group) {
-      const unanswered = work.batch.mode === 'read' && error instanceof OutcomeUnknownError
-      work.failed(unanswered ? new UnavailableError(error.message) : error)
-    }
+    for (const work of group) work.failed(forWork(work, error))
     if (error instanceof OutcomeUnknownError) broken = true
     return group.length
   }
@@ -263,6 +268,12 @@ export function groupCommit(options: GroupCommitOptions): GroupCommit {
       return new Promise((resolve) => idleWaiters.push(resolve))
     },
   }
+}
+
+/** Reads change nothing, so for them nothing is unknown: they only have no answer. */
+function forWork({ batch }: Work, error: HoldfastError): HoldfastError {
+  const unanswered = batch.mode === 'read' && error.outcome === 'unknown'
+  return unanswered ? new UnavailableError(error.message) : error
 }
 
 function nextGroup(queue: readonly Work[]): readonly Work[] {

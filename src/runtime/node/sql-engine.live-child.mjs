@@ -81,6 +81,11 @@ if (role === 'listen') {
   runtime.timers.schedule(3_600_000, () => {})
 }
 if (role === 'idle') file.listen('ping', () => {})
+if (role === 'exit') {
+  setTimeout(() => process.exit(0), 5 + Math.random() * 6)
+  let n = 0
+  for (;;) await Promise.all(Array.from({ length: 20 }, () => file.run(pair(n++))))
+}
 if (role === 'leave') void file.run(pair(1)) // nobody waits, and yet it must be done
 if (role === 'sync') {
   for (let n = 0; n < Number(limit); n++) await file.run({ ...pair(n), durability: name })

@@ -327,6 +327,12 @@ describe('hints between processes', () => {
 })
 
 describe('the life of a process', () => {
+  it('exit in the middle of commits is clean, again and again', async () => {
+    const codes = new Set<number | string>()
+    for (let life = 0; life < 40; life++) codes.add(await start(['exit', path, `e${life}`]).exited)
+    expect([...codes]).toEqual([0])
+  })
+
   it('G-8: an open file and a listener keep no process alive', async () => {
     expect(await start(['idle', path, 'i']).exited).toBe(0)
   })

@@ -33,6 +33,9 @@ afterEach(async () => {
   rmSync(folder, { recursive: true })
 })
 
+/** A message that it does not understand is a bug, and ends it like any other. */
+const breakThread = (): void => threads[0]?.postMessage(null)
+
 const open = (name = 'a.db'): Promise<SqlFile> =>
   engine.open({ path: join(folder, name), migrations })
 const insert = (v: string): SqlBatch => ({
@@ -179,7 +182,7 @@ describe('when the thread dies', () => {
     await file.run(insert('before'))
     const sent = Promise.allSettled([file.run(insert('sent')), values(file)])
     await Promise.resolve() // what was asked leaves at the end of this tick
-    await threads[0]?.terminate()
+    breakThread()
     const [write, read] = await sent
     expect(write).toMatchObject({ status: 'rejected', reason: expect.any(OutcomeUnknownError) })
     expect(read).toMatchObject({ status: 'rejected', reason: { outcome: 'not-applied' } })
@@ -192,7 +195,8 @@ describe('when the thread dies', () => {
 
   it('a file that cannot be opened again answers with the reason, and does not hang', async () => {
     const file = await open()
-    await threads[0]?.terminate()
+    breakThread()
+    await new Promise((resolve) => threads[0]?.once('exit', resolve))
     rmSync(folder, { recursive: true })
     await expect(file.run(insert('a'))).rejects.toMatchObject({ code: 'configuration' })
     await expect(file.run(insert('b'))).rejects.toMatchObject({ code: 'configuration' })

@@ -19,11 +19,13 @@ import {
 } from '../../errors.ts'
 import type { SqlBatch, SqlOutcome } from '../sql.ts'
 import type { SqliteLibraryName } from './sqlite-library.ts'
+import type { GateCells } from './thread-gate.ts'
 
 export interface WorkerSettings {
   readonly path: string
   readonly libraries: readonly SqliteLibraryName[]
   readonly bootId: string
+  readonly gate: GateCells
 }
 
 export type Request =

@@ -29,7 +29,7 @@ export const settings: string =
 
 /** @throws as `SqlEngine.open` says, but for migrations. */
 export async function openDatabase(
-  library: SqliteLibrary,
+  library: Pick<SqliteLibrary, 'open'>,
   path: string,
   busyMs: number,
 ): Promise<SyncDatabase> {
