@@ -54,10 +54,11 @@ export function boundSaga<Input>(first: SagaDefinition<Input, Record<never, neve
         latest = longer
         return bound(longer)
       },
-      run: (input, options) => registered().run(input, options) as Promise<SagaOutcome<Results>>,
-      begin: (input, options) => registered().begin(input, options),
-      wait: (id, signal) => registered().wait(id, signal) as Promise<SagaOutcome<Results>>,
-      result: (id) => registered().result(id) as Promise<SagaOutcome<Results> | undefined>,
+      run: async (input, options) =>
+        registered().run(input, options) as Promise<SagaOutcome<Results>>,
+      begin: async (input, options) => registered().begin(input, options),
+      wait: async (id, signal) => registered().wait(id, signal) as Promise<SagaOutcome<Results>>,
+      result: async (id) => registered().result(id) as Promise<SagaOutcome<Results> | undefined>,
     }
   }
 
