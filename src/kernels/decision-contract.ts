@@ -89,6 +89,8 @@ export interface DueClaims<State, Result> {
   readonly claimed: readonly Ownership<State, Result>[]
   /** Due, but not accepted. */
   readonly passedOver: readonly { readonly id: string; readonly state: State }[]
+  /** Due, but damaged or written by a newer version: ids, for people. The others go on. */
+  readonly unreadable: readonly string[]
 }
 
 export type Opened<State, Result> =

@@ -188,7 +188,7 @@ describe('limits and formats', () => {
     }))
 
   it('G-10: reads what version 1 wrote; refuses what is newer or damaged', () =>
-    withKernel(async ({ kernel, records }) => {
+    withKernel(async ({ kernel, records, runtime }) => {
       const write = (key: string, value: string) =>
         records.put({ space: 'd', key, value, expected: 'any' })
       await write(
@@ -214,6 +214,13 @@ describe('limits and formats', () => {
       })
       await expect(kernel.read('new')).rejects.toThrow(FormatTooNewError)
       await expect(kernel.read('bad')).rejects.toThrow(CorruptDataError)
+      for (const key of ['bad', 'new']) {
+        await records.put({ space: 'd', key, value: '{"format":2}', expected: 'any', dueInMs: 0 })
+      }
+      await kernel.open('good', {})
+      await sleep(runtime.timers, 10)
+      const { claimed, unreadable } = await kernel.claimDue({ claim, limit: 5 })
+      expect([claimed.map(({ id }) => id), unreadable]).toEqual([['good'], ['bad', 'new']])
     }))
 
   it('G-9: bad input is refused', () =>

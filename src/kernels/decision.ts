@@ -3,7 +3,7 @@
  * per instance holds everything (owner, epoch, state, requests, outcome), so each change is one write by
  * version and no two stores can disagree about who owns what. (docs/decisions/0003)
  */
-import { OutcomeUnknownError } from '../errors.ts'
+import { OutcomeUnknownError, outcomeOf } from '../errors.ts'
 import { requireInteger, requireText } from '../ports/arguments.ts'
 import type { RecordStore, StoredRecord } from '../ports/record-store.ts'
 import type { Runtime } from '../runtime/runtime.ts'
@@ -148,10 +148,12 @@ export function decisions<State, Result>(
       const page = await persist(runtime, () => records.due(space, pageSize))
       const claimed: Ownership<State, Result>[] = []
       const passedOver: { id: string; state: State; found: Found; open: OpenRecord }[] = []
+      const unreadable: string[] = []
       for (const stored of page) {
         const id = stored.key
-        const record = decodeRecord(id, stored.value)
-        if (record.status === 'decided') continue
+        const record = readable(id, stored.value)
+        if (record === undefined) unreadable.push(id)
+        if (record?.status !== 'open') continue
         const state = record.state as State
         if (!accept(state, id)) {
           passedOver.push({ id, state, found: { stored, record }, open: record })
@@ -166,7 +168,7 @@ export function decisions<State, Result>(
           await write(id, open, found.stored.version, postponeMs)
         }
       }
-      return { claimed, passedOver: passedOver.map(({ id, state }) => ({ id, state })) }
+      return { claimed, passedOver: passedOver.map(({ id, state }) => ({ id, state })), unreadable }
     },
 
     request(id, request) {
@@ -208,6 +210,15 @@ export function decisions<State, Result>(
     watch: (wake) => records.watch(space, wake),
   }
   return kernel
+}
+
+function readable(id: string, text: string): DecisionRecord | undefined {
+  try {
+    return decodeRecord(id, text)
+  } catch (error) {
+    if (outcomeOf(error) === 'invalid') return undefined
+    throw error
+  }
 }
 
 interface Found {

@@ -38,6 +38,8 @@ export function recovery<State, Result>(options: RecoveryOptions<State, Result>)
   let stopped = false
   /** Did the last look find more than it may take? Then the next one is at once. */
   let backlog = false
+  /** Due and unreadable at the last look: announced once. */
+  let shunned: readonly string[] = []
   let ring = new AbortController()
 
   const wake = (): void => ring.abort()
@@ -45,9 +47,13 @@ export function recovery<State, Result>(options: RecoveryOptions<State, Result>)
   async function look(limit: number): Promise<void> {
     const { owner, holdMs, accept } = options
     const claim = { owner, holdMs }
-    const { claimed, passedOver } = await instances.claimDue({ claim, limit, accept })
+    const { claimed, passedOver, unreadable } = await instances.claimDue({ claim, limit, accept })
     for (const ownership of claimed) options.found(ownership)
     options.passedOver(passedOver)
+    for (const id of unreadable) {
+      if (!shunned.includes(id)) observer.event('sagaUnreadable', { id })
+    }
+    shunned = unreadable
     backlog = claimed.length === limit
   }
 
