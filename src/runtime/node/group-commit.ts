@@ -133,8 +133,7 @@ export function groupCommit(options: GroupCommitOptions): GroupCommit {
       return
     }
     pace.granted()
-    const ran = runGroup(group)
-    queue = queue.slice(ran)
+    queue = queue.slice(runGroup(group))
   }
 
   function begin(group: readonly Work[]): void {
@@ -187,21 +186,15 @@ export function groupCommit(options: GroupCommitOptions): GroupCommit {
   /** The transaction is gone before any COMMIT: nothing happened. The innocent try again, alone. */
   function startAgain(group: readonly Work[], verdict: BatchVerdict): number {
     rollback(database)
-    if (group.length === 1 || damaged) {
-      const error = verdict.kind === 'failed' ? verdict.error : undefined
-      for (const work of group) work.failed(damaged ?? error)
-      return group.length
-    }
-    for (const work of group) work.alone = true
-    return 0
+    if (group.length > 1 && !damaged) return apart(group)
+    const error = verdict.kind === 'failed' ? verdict.error : undefined
+    for (const work of group) work.failed(damaged ?? error)
+    return group.length
   }
 
   function commitRefused(group: readonly Work[], cause: unknown): number {
     rollback(database)
-    if (provablyAbsent(cause) && group.length > 1) {
-      for (const work of group) work.alone = true
-      return 0
-    }
+    if (provablyAbsent(cause) && group.length > 1) return apart(group)
     const error = commitFailed(cause)
     for (const work of group) work.failed(forWork(work, error))
     if (error instanceof OutcomeUnknownError) broken = true
@@ -213,12 +206,8 @@ export function groupCommit(options: GroupCommitOptions): GroupCommit {
     const nowMs = monotonicMs()
     const waiting: Work[] = []
     for (const work of queue) {
-      if (work.batch.mode === 'read' && !broken) {
-        read(work)
-        continue
-      }
-      work.busySinceMs ??= nowMs
-      if (nowMs - work.busySinceMs < work.busyMs) waiting.push(work)
+      if (work.batch.mode === 'read' && !broken) read(work)
+      else if (mayWait(work, nowMs)) waiting.push(work)
       else work.failed(storeBusy(path, work.busyMs))
     }
     queue = waiting
@@ -264,8 +253,7 @@ export function groupCommit(options: GroupCommitOptions): GroupCommit {
       plan(0)
     },
     drained() {
-      if (queue.length === 0) return Promise.resolve()
-      return new Promise((resolve) => idleWaiters.push(resolve))
+      return new Promise((resolve) => (queue.length ? idleWaiters.push(resolve) : resolve()))
     },
   }
 }
@@ -274,6 +262,17 @@ export function groupCommit(options: GroupCommitOptions): GroupCommit {
 function forWork({ batch }: Work, error: HoldfastError): HoldfastError {
   const unanswered = batch.mode === 'read' && error.outcome === 'unknown'
   return unanswered ? new UnavailableError(error.message) : error
+}
+
+/** @returns how many have left the queue: none. Each is tried again, on its own. */
+function apart(group: readonly Work[]): number {
+  for (const work of group) work.alone = true
+  return 0
+}
+
+function mayWait(work: Work, nowMs: number): boolean {
+  work.busySinceMs ??= nowMs
+  return nowMs - work.busySinceMs < work.busyMs
 }
 
 function nextGroup(queue: readonly Work[]): readonly Work[] {
