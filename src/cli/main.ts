@@ -7,6 +7,8 @@ import { isHoldfastError } from '../errors.ts'
 import { up, upUsage } from './up/up.ts'
 
 const [command, ...rest] = process.argv.slice(2)
+// Whoever read our lines may stop reading; what we run goes on.
+for (const stream of [process.stdout, process.stderr]) stream.on('error', () => {})
 
 try {
   if (command === 'up') {
@@ -17,5 +19,12 @@ try {
   }
 } catch (error) {
   process.stderr.write(`holdfast: ${error instanceof Error ? error.message : String(error)}\n`)
-  process.exit(isHoldfastError(error) && error.outcome === 'invalid' ? 3 : 1)
+  process.exit(isUsage(error) ? 3 : 1)
+}
+
+/** Is it the command line, the plan or the place that is wrong, so that trying again is in vain? */
+function isUsage(error: unknown): boolean {
+  if (isHoldfastError(error)) return error.outcome === 'invalid'
+  const code = (error as { readonly code?: unknown } | null)?.code
+  return typeof code === 'string' && code.startsWith('ERR_PARSE_ARGS')
 }

@@ -41,6 +41,8 @@ export async function serviceProcess(
   process.once('disconnect', () => leave('the supervisor is gone'))
   // The terminal sends SIGINT to the whole group; the supervisor decides who leaves when.
   process.on('SIGINT', () => {})
+  // When the supervisor is gone nobody reads: that must not cut the drain short.
+  for (const stream of [process.stdout, process.stderr]) stream.on('error', () => {})
   process.on('message', (message: ToChild) => {
     void answer(message, sections)
   })

@@ -42,6 +42,8 @@ export class HttpError extends Error {
 }
 
 const bodyBytesMax = 65_536
+/** Of a body that is too long so much is read and dropped; then the connection is broken. */
+const droppedBytesMax = 16_777_216
 /** Requests in work at most; beyond that the client is asked to come back. */
 const inWorkMax = 1_000
 
@@ -114,15 +116,17 @@ function decoded(part: string): string {
   }
 }
 
+/** Read to its end even if it is too long: leaving early would break the connection, unanswered. */
 async function readBody(request: IncomingMessage): Promise<unknown> {
   const chunks: Buffer[] = []
   let size = 0
   for await (const chunk of request as AsyncIterable<Buffer>) {
     size += chunk.length
-    if (size > bodyBytesMax) {
-      throw new HttpError(413, 'too-large', 'invalid', `body is over ${bodyBytesMax} bytes`)
-    }
-    chunks.push(chunk)
+    if (size > droppedBytesMax) throw new Error('the body does not end')
+    if (size <= bodyBytesMax) chunks.push(chunk)
+  }
+  if (size > bodyBytesMax) {
+    throw new HttpError(413, 'too-large', 'invalid', `body is over ${bodyBytesMax} bytes`)
   }
   try {
     return JSON.parse(Buffer.concat(chunks).toString('utf8'))

@@ -10,6 +10,7 @@ import { z } from 'zod'
 import {
   type account,
   type inventory,
+  name,
   OrderRequest,
   type OrderView,
   type order,
@@ -83,7 +84,6 @@ export function routes(parts: GatewayParts): readonly Route[] {
   ]
 }
 
-const name = z.string().min(1).max(100)
 const StockRequest = z.object({ sku: name, quantity: z.number().int().min(1).max(1_000_000) })
 const DepositRequest = z.object({
   userId: name,

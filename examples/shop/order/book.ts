@@ -16,6 +16,14 @@ export const bookTables = `
   ) STRICT, WITHOUT ROWID;
   CREATE INDEX book_by_state ON book (state, order_id);`
 
+/** Came with version 2 of the saga; version 1 does not know it. */
+export const receiptTables = `
+  CREATE TABLE receipt (
+    number INTEGER PRIMARY KEY,
+    order_id TEXT NOT NULL UNIQUE,
+    total_cents INTEGER NOT NULL
+  ) STRICT;`
+
 export function open({ orderId, userId, items }: PlacedOrder): SqlStatement[] {
   return [
     {
@@ -46,6 +54,18 @@ export function commit(orderId: string): SqlStatement[] {
 
 export function confirm(orderId: string): SqlStatement[] {
   return advance(orderId, 'committed', 'confirmed')
+}
+
+/** Numbers grow in the order of writing. */
+export function receipt(orderId: string): SqlStatement[] {
+  return [
+    {
+      sql: `INSERT INTO receipt (order_id, total_cents)
+            SELECT order_id, total_cents FROM book WHERE order_id = ?1 AND state = 'committed'`,
+      parameters: [orderId],
+      expect: 1,
+    },
+  ]
 }
 
 function advance(orderId: string, source: string, target: string): SqlStatement[] {

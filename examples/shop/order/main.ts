@@ -8,7 +8,7 @@ import { inventory, order, payment } from '../shared/contracts.ts'
 import { databaseOf } from '../shared/databases.ts'
 import { ordersQueue } from '../shared/orders-queue.ts'
 import { callOptions, shopNode } from '../shared/shop-node.ts'
-import { placeOrder } from './place-order.ts'
+import { orderVersion, placeOrder } from './place-order.ts'
 import { readOrder } from './read-order.ts'
 import { watchman } from './watchman.ts'
 
@@ -24,11 +24,12 @@ await serviceProcess(async (context) => {
     sagas: { concurrency: 2 * concurrency, holdMs: takeoverMs, pollMs: 500 },
   })
   const database = await node.database(databaseOf('order', dataFolder))
-  const place = placeOrder(node, {
+  const parts = {
     database,
     inventory: node.client(inventory, callOptions),
     payment: node.client(payment, callOptions),
-  })
+  }
+  const place = placeOrder(node, parts, orderVersion(process.env.SHOP_ORDER_VERSION))
   node.serve(order, { read: ({ orderId }) => readOrder(node, database, orderId) })
   await node.start()
   const queue = ordersQueue(node)

@@ -7,7 +7,11 @@ import { z } from 'zod'
 
 const orderId = z.string().min(1).max(100)
 const cents = z.number().int().min(0).max(1_000_000_000)
-const name = z.string().min(1).max(100)
+/**
+ * 1 to 100 characters without control characters and halves of surrogate pairs: what is accepted here
+ * must be storable by everyone it passes on the way.
+ */
+export const name: z.ZodString = z.string().regex(/^[^\p{C}]{1,100}$/u)
 
 export const Items = z
   .array(z.object({ sku: name, quantity: z.number().int().min(1).max(10_000) }))

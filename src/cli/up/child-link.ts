@@ -39,13 +39,18 @@ export function childLink({ entry, environment, log, ready, died }: ChildOptions
     if (message.type === 'ready') return ready(message.httpAddress)
     waiting.get(message.request)?.(message.sections)
   })
-  child.once('error', (error) => log(error.message))
   const gone = new Promise<void>((resolve) => {
-    child.once('exit', (code, signal) => {
+    const end = (how: string): void => {
       for (const answer of [...waiting.values()]) answer(undefined)
-      died(signal ?? `exit ${code}`)
+      died(how)
       resolve()
+    }
+    child.on('error', (error) => {
+      log(error.message)
+      // One that could not be started never exits.
+      if (child.pid === undefined) end(error.message)
     })
+    child.once('exit', (code, signal) => end(signal ?? `exit ${code}`))
   })
 
   return {

@@ -20,6 +20,8 @@ const hopByHop = new Set([
 
 /** Longest wait for an answer: an instance that is paused must not hold clients for ever. */
 const answerMaxMs = 15_000
+/** Requests under way at most; beyond that clients are asked to come back. */
+const underWayMax = 512
 
 export interface FrontProxy {
   pass(request: IncomingMessage, response: ServerResponse): void
@@ -27,8 +29,9 @@ export interface FrontProxy {
 }
 
 export function frontProxy(addresses: () => readonly string[]): FrontProxy {
-  const agent = new Agent({ keepAlive: true, maxSockets: 512 })
+  const agent = new Agent({ keepAlive: true, maxSockets: underWayMax })
   let turn = 0
+  let underWay = 0
   return {
     close: () => agent.destroy(),
     pass(request, response) {
@@ -39,6 +42,15 @@ export function frontProxy(addresses: () => readonly string[]): FrontProxy {
         answerError(response, 503, { code: 'unavailable', message, outcome: 'not-applied' })
         return
       }
+      if (underWay >= underWayMax) {
+        const message = `${underWayMax} requests are under way; try again`
+        answerError(response, 503, { code: 'overloaded', message, outcome: 'not-applied' })
+        return
+      }
+      underWay += 1
+      response.once('close', () => {
+        underWay -= 1
+      })
       forward(agent, address, request, response)
     },
   }

@@ -2,15 +2,14 @@
  * The public port of `holdfast up`: health, the list of processes and the power to kill one, the
  * console, and everything else passed to the front service.
  */
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
+import { createServer, type IncomingMessage, type Server } from 'node:http'
 import { consoleOf } from '../../console/server/index.ts'
+import { ConfigurationError } from '../../errors.ts'
 import { frontProxy } from './front-proxy.ts'
-import { answerError, answerJson, readJson } from './http-answers.ts'
+import { answerError } from './http-answers.ts'
 import type { Plan } from './plan.ts'
+import { processApi } from './process-api.ts'
 import type { Supervisor } from './supervisor.ts'
-
-const signals = ['SIGKILL', 'SIGTERM', 'SIGSTOP', 'SIGCONT'] as const
-type AllowedSignal = (typeof signals)[number]
 
 export interface Front {
   /** `host:port`, the real port even if 0 was asked for. */
@@ -18,6 +17,7 @@ export interface Front {
   close(): Promise<void>
 }
 
+/** @throws {ConfigurationError} the port cannot be had. */
 export async function openFront(
   supervisor: Supervisor,
   plan: Plan,
@@ -38,12 +38,13 @@ export async function openFront(
     }),
   })
   supervisor.subscribe(console.refresh)
+  const processes = processApi(supervisor)
   const server = createServer((request, response) => {
-    if (!sameOrigin(request)) {
+    if (!fromHere(request, host)) {
       const message = 'requests from other sites are refused'
       return answerError(response, 403, { code: 'cross-origin', message, outcome: 'not-applied' })
     }
-    if (ownAnswer(supervisor, request, response) || console.answer(request, response)) return
+    if (processes.answer(request, response) || console.answer(request, response)) return
     return proxy.pass(request, response)
   })
   await listening(server, host, port)
@@ -63,63 +64,18 @@ export async function openFront(
   }
 }
 
-/** @returns whether the request was one of ours. */
-function ownAnswer(
-  supervisor: Supervisor,
-  request: IncomingMessage,
-  response: ServerResponse,
-): boolean {
-  const path = (request.url ?? '/').split('?')[0] ?? '/'
-  if (request.method === 'GET' && path === '/healthz') {
-    const ready = supervisor.allReady()
-    answerJson(response, ready ? 200 : 503, { ready }, ready ? {} : { 'retry-after': '1' })
-    return true
-  }
-  if (request.method === 'GET' && path === '/api/processes') {
-    const listed = supervisor.statuses().map(({ instance, service, pid, state, restarts }) => {
-      return { instance, service, pid, state, restarts }
-    })
-    answerJson(response, 200, listed)
-    return true
-  }
-  const [, instance] = /^\/api\/processes\/([^/]+)\/kill$/.exec(path) ?? []
-  if (request.method !== 'POST' || instance === undefined) return false
-  void kill(supervisor, decodeURIComponent(instance), request, response)
-  return true
-}
-
-async function kill(
-  supervisor: Supervisor,
-  name: string,
-  request: IncomingMessage,
-  response: ServerResponse,
-): Promise<void> {
-  const body = await readJson(request, 1_024)
-  const asked =
-    typeof body === 'object' && body !== null && 'signal' in body ? body.signal : undefined
-  const signal = signals.find((allowed): allowed is AllowedSignal => allowed === asked)
-  if (signal === undefined) {
-    const message = `signal is ${JSON.stringify(asked)}; expected one of ${signals.join(', ')}`
-    return answerError(response, 400, { code: 'invalid-argument', message, outcome: 'invalid' })
-  }
-  const instance = supervisor.find(name)
-  if (instance === undefined) {
-    const message = `there is no instance "${name}"`
-    return answerError(response, 404, { code: 'not-found', message, outcome: 'invalid' })
-  }
-  const { pid } = instance.status()
-  if (!instance.signal(signal)) {
-    const message = `instance "${name}" is not running`
-    return answerError(response, 409, { code: 'not-running', message, outcome: 'not-applied' })
-  }
-  return answerJson(response, 200, { instance: name, signal, pid })
-}
+const loopback = /^(localhost|127(\.\d+){3}|\[::1\])(:\d+)?$/
 
 /**
  * The port can kill processes, so a page of another site must not reach it: a request that a browser
- * sent from elsewhere names its origin.
+ * sent from elsewhere names its origin. A page whose own name was made to point at this machine (DNS
+ * rebinding) is of the same origin, but its name is not one of this machine's.
  */
-function sameOrigin({ headers: { origin, host } }: IncomingMessage): boolean {
+function fromHere({ method, headers }: IncomingMessage, listensOn: string): boolean {
+  const { origin, host = '' } = headers
+  const changes = method !== 'GET' && method !== 'HEAD'
+  const local = loopback.test(listensOn) || listensOn === '::1'
+  if (changes && local && !loopback.test(host)) return false
   if (origin === undefined) return true
   try {
     return new URL(origin).host === host
@@ -130,9 +86,15 @@ function sameOrigin({ headers: { origin, host } }: IncomingMessage): boolean {
 
 function listening(server: Server, host: string, port: number): Promise<void> {
   return new Promise((resolve, reject) => {
-    server.once('error', reject)
+    server.once('error', (cause: NodeJS.ErrnoException) => {
+      const why =
+        cause.code === 'EADDRINUSE'
+          ? 'is taken; stop whoever has it, or choose another with --port (0 takes any free one)'
+          : `cannot be had: ${cause.message}`
+      reject(new ConfigurationError(`port ${port} on ${host} ${why}`, { cause }))
+    })
     server.listen(port, host, () => {
-      server.off('error', reject)
+      server.removeAllListeners('error')
       resolve()
     })
   })

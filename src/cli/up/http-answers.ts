@@ -26,19 +26,29 @@ export function answerError(
   response: ServerResponse,
   status: number,
   error: { readonly code: string; readonly message: string; readonly outcome: Outcome },
+  headers: Readonly<Record<string, string>> = {},
 ): void {
-  answerJson(response, status, { error }, status === 503 ? { 'retry-after': '1' } : {})
+  const retry: Record<string, string> = status === 503 ? { 'retry-after': '1' } : {}
+  answerJson(response, status, { error }, { ...retry, ...headers })
 }
 
-/** The body as JSON. `undefined` if it is not JSON or longer than `bytesMax`. */
+/** Of a body that is too long so much is read and dropped; then the connection is broken. */
+const droppedBytesMax = 16_777_216
+
+/**
+ * The body as JSON. `undefined` if it is not JSON or longer than `bytesMax`. It is read to its end even
+ * then: leaving early would break the connection, and the client would never see the answer.
+ * @throws whatever the connection broke with.
+ */
 export async function readJson(request: IncomingMessage, bytesMax: number): Promise<unknown> {
   const chunks: Buffer[] = []
   let size = 0
   for await (const chunk of request as AsyncIterable<Buffer>) {
     size += chunk.length
-    if (size > bytesMax) return undefined
-    chunks.push(chunk)
+    if (size > droppedBytesMax) throw new Error('the body does not end')
+    if (size <= bytesMax) chunks.push(chunk)
   }
+  if (size > bytesMax) return undefined
   try {
     return JSON.parse(Buffer.concat(chunks).toString('utf8'))
   } catch {

@@ -29,6 +29,9 @@ export interface ServicePlan {
 /** Checks a plan and applies `--instances order=3,inventory=1`. @throws {InvalidArgumentError} */
 export function checkedPlan(plan: Plan, instances: string | undefined): Plan {
   requireText('plan name', plan.name, 100)
+  if (!Array.isArray(plan.services) || plan.services.length === 0) {
+    throw new InvalidArgumentError(`plan "${plan.name}" has no services`)
+  }
   const wanted = parseInstances(instances)
   const names = new Set(plan.services.map(({ name }) => name))
   for (const name of [...wanted.keys(), plan.front]) {
@@ -36,6 +39,9 @@ export function checkedPlan(plan: Plan, instances: string | undefined): Plan {
     throw new InvalidArgumentError(
       `service "${name}" is not in the plan; it has ${[...names].join(', ')}`,
     )
+  }
+  if (names.size < plan.services.length) {
+    throw new InvalidArgumentError(`plan "${plan.name}" names a service twice`)
   }
   const services = plan.services.map((service) => {
     if (!/^[a-z][a-z0-9-]{0,39}$/.test(service.name)) {

@@ -7,6 +7,8 @@ import type { Sections } from './messages.ts'
 import type { Plan } from './plan.ts'
 
 export interface Supervisor {
+  /** Starts every instance. Before it nothing runs. */
+  start(): void
   statuses(): readonly InstanceStatus[]
   find(instance: string): Instance | undefined
   /** Has every instance of every service reported ready? */
@@ -46,7 +48,6 @@ export function supervisor({ plan, dataFolder, baseFolder, log }: SupervisorOpti
     ),
   )
   const all = groups.flat()
-  for (const instance of all) instance.start()
 
   const statuses = (): InstanceStatus[] => all.map((instance) => instance.status())
   const allReady = (): boolean => statuses().every(({ state }) => state === 'ready')
@@ -56,6 +57,9 @@ export function supervisor({ plan, dataFolder, baseFolder, log }: SupervisorOpti
   }
 
   return {
+    start() {
+      for (const instance of all) instance.start()
+    },
     statuses,
     allReady,
     subscribe,

@@ -2,7 +2,7 @@
  * `holdfast up PLAN`: brings a whole system up on this machine, keeps it up, and takes it down in good
  * order.
  */
-import { mkdirSync, mkdtempSync } from 'node:fs'
+import { existsSync, mkdirSync, mkdtempSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join, resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
@@ -43,6 +43,7 @@ export async function up(rest: readonly string[]): Promise<void> {
 
   const path = resolve(file)
   const plan = checkedPlan(await loadPlan(path), values.instances)
+  requireEntries(plan, dirname(path))
   const dataFolder = dataFolderOf(values.data)
   const log = (line: string): void => void process.stdout.write(`${line}\n`)
   log(`${plan.name}: data in ${dataFolder}`)
@@ -63,12 +64,15 @@ export async function up(rest: readonly string[]): Promise<void> {
   }
   for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => void leave(0))
 
+  // The port first: if it is taken, nothing has been started.
+  front = await openFront(running, plan, { host: values.host, port })
   try {
-    front = await openFront(running, plan, { host: values.host, port })
+    if (leaving === undefined) running.start()
     await running.whenReady(readyMaxMs)
     if (leaving === undefined) log(`${plan.name} is ready: http://${front.address}/`)
   } catch (error) {
-    log(String(error))
+    const message = error instanceof Error ? error.message : String(error)
+    process.stderr.write(`holdfast: ${message}\n`)
     await leave(1)
   }
 }
@@ -81,9 +85,20 @@ async function loadPlan(path: string): Promise<Plan> {
   throw new ConfigurationError(`${path} does not export "plan"`)
 }
 
+function requireEntries(plan: Plan, baseFolder: string): void {
+  for (const { name, entry } of plan.services) {
+    if (existsSync(join(baseFolder, entry))) continue
+    throw new ConfigurationError(`the entry of service "${name}" is missing: ${entry}`)
+  }
+}
+
 function dataFolderOf(asked: string | undefined): string {
   if (asked === undefined) return mkdtempSync(join(tmpdir(), 'holdfast-'))
   const folder = resolve(asked)
-  mkdirSync(folder, { recursive: true })
+  try {
+    mkdirSync(folder, { recursive: true })
+  } catch (cause) {
+    throw new ConfigurationError(`--data ${folder} cannot be used: ${String(cause)}`, { cause })
+  }
   return folder
 }
