@@ -29,14 +29,21 @@ function stale() {
   return Math.max(...inputs, ...folders.map(newest)) > statSync(stamp).mtimeMs
 }
 
+/** A release holds nothing of sources that are gone. Last, so that whoever uses the build meanwhile finds it. */
+function prune(folder, builtAtMs) {
+  if (!existsSync(folder)) return
+  for (const entry of readdirSync(folder, { recursive: true, withFileTypes: true })) {
+    const path = join(entry.parentPath, entry.name)
+    if (entry.isFile() && statSync(path).mtimeMs < builtAtMs) rmSync(path)
+  }
+}
+
 const always = !process.argv.includes('--if-stale')
 if (always || stale()) {
-  // A release holds nothing of sources that are gone.
-  if (always)
-    for (const folder of ['dist', 'build'])
-      rmSync(join(root, folder), { recursive: true, force: true })
+  const startedAtMs = Date.now() - 1_000
   const tsdown = join(root, 'node_modules', 'tsdown', 'dist', 'run.mjs')
   execFileSync(process.execPath, [tsdown, '--no-clean'], { cwd: root, stdio: 'inherit' })
   mkdirSync(dirname(stamp), { recursive: true })
   writeFileSync(stamp, '')
+  if (always) for (const name of ['dist', 'build']) prune(join(root, name), startedAtMs)
 }
