@@ -19,6 +19,7 @@ import type { Decisions, Instance, Ownership } from './decision-contract.ts'
 /** A bug to plant, so that the trial can be shown to find it. */
 export interface DecisionPlant extends RecordFaults {
   readonly store?: (store: RecordStore) => RecordStore
+  readonly kernel?: (sound: DecisionKernel, store: RecordStore) => DecisionKernel
 }
 
 interface Count {
@@ -29,7 +30,9 @@ interface Verdict {
   readonly by: string
 }
 
-type Kernel = Decisions<Count, Verdict>
+export type DecisionKernel = Decisions<Count, Verdict>
+
+export const trialSpace = 'trial'
 
 const holdMs = 1_000
 const idsMax = 6
@@ -48,10 +51,12 @@ export function decisionTrial(plant: DecisionPlant = {}): (world: World) => void
   }
 }
 
-async function kernelOf(runtime: Runtime, plant: DecisionPlant): Promise<Kernel> {
+async function kernelOf(runtime: Runtime, plant: DecisionPlant): Promise<DecisionKernel> {
   const records = await trialRecords(runtime, plant)
-  const options = { space: 'trial', retainMs: 604_800_000 }
-  return decisions<Count, Verdict>(runtime, plant.store?.(records) ?? records, options)
+  const options = { space: trialSpace, retainMs: 604_800_000 }
+  const store = plant.store?.(records) ?? records
+  const kernel = decisions<Count, Verdict>(runtime, store, options)
+  return plant.kernel?.(kernel, store) ?? kernel
 }
 
 async function work(

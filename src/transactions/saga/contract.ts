@@ -57,7 +57,7 @@ export interface SagaHandle<Input, Results> {
   run(input: Input, options?: RunOptions): Promise<SagaOutcome<Results>>
   /** The same without the wait: once it returns, the saga will end. */
   begin(input: Input, options?: RunOptions): Promise<{ readonly id: string }>
-  /** Waits for the end of a saga that may run anywhere. */
+  /** Waits for the end of a saga that may run anywhere, and for its beginning if need be. */
   wait(id: string, signal?: AbortSignal): Promise<SagaOutcome<Results>>
   /** The outcome, or `undefined` while it is open or if the id is unknown. */
   result(id: string): Promise<SagaOutcome<Results> | undefined>

@@ -45,16 +45,25 @@ async function withEngine<T>(
     runtime: Runtime
     engine: ReturnType<typeof sagaEngine>
     events: string[]
+    snapshot: () => unknown
   }) => Promise<T>,
   options: SagaEngineOptions = {},
 ): Promise<T> {
   return inVirtualTime(async (world, runtime) => {
     const records = await trialRecords(runtime)
     const events: string[] = []
-    const observer: Observer = { ...silentObserver, event: (name) => events.push(name) }
+    let snapshot = (): unknown => undefined
+    const observer: Observer = {
+      ...silentObserver,
+      event: (name) => events.push(name),
+      snapshot(_section, read) {
+        snapshot = read
+        return () => {}
+      },
+    }
     const engine = sagaEngine(runtime, records, { observer, holdMs: 1_000, ...options })
     engine.start()
-    const value = await body({ world, runtime, engine, events })
+    const value = await body({ world, runtime, engine, events, snapshot: () => snapshot() })
     await engine.close()
     return value
   })
@@ -273,13 +282,14 @@ describe('after the pivot', () => {
     }))
 
   it('SG-4: a retriable step that keeps failing is parked, loudly, and retried on demand', () =>
-    withEngine(async ({ engine, events }) => {
+    withEngine(async ({ engine, events, snapshot }) => {
       const fails = [unknown, unknown, unknown, unknown]
       const mine = shop({ thank: [...fails, () => 'card'] })
       const handle = engine.register(placeOrder(mine))
       const end = handle.run(order, { id: '1' })
       await until(async () => (await engine.inspect('place-order', '1'))?.status === 'parked')
       expect(events).toContain('sagaParked')
+      expect(snapshot()).toMatchObject({ recent: [{ id: '1', status: 'parked' }] })
       expect(await engine.cancel('place-order', '1', 'too late')).toBe('asked')
       expect(await engine.skip('place-order', '1', 'ship')).toBe('not-parked')
       expect(await engine.retry('place-order', '1')).toBe('asked')
