@@ -4,6 +4,7 @@
  */
 import type { SyncDatabase } from '../runtime/sqlite.ts'
 import type { Incarnation } from './incarnation.ts'
+import type { Progress } from './progress.ts'
 import type { Scheduler } from './scheduler.ts'
 import type { Trace } from './trace.ts'
 import type { Weather } from './weather.ts'
@@ -16,6 +17,7 @@ export interface Core {
   readonly nature: Incarnation
   readonly trace: Trace
   readonly weather: Weather
+  readonly progress: Progress
   readonly platform: Platform
 }
 

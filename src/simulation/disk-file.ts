@@ -9,7 +9,8 @@ export interface FileNode {
   write(position: number, bytes: Uint8Array): void
   truncate(sizeBytes: number): void
   sizeBytes(): number
-  sync(): void
+  /** @returns whether there was anything to make safe. */
+  sync(): boolean
   /** Keeps what is safe and a drawn part of the rest. */
   crash(draws: Draws): void
 }
@@ -44,8 +45,10 @@ export function fileNode(): FileNode {
     truncate: (sizeBytes) => change({ sizeBytes }),
     sizeBytes: () => seen.size,
     sync() {
+      const some = unsynced.length > 0
       for (const entry of unsynced) apply(safe, entry)
       unsynced = []
+      return some
     },
     crash(draws) {
       for (const entry of survivors(unsynced, draws)) apply(safe, entry)

@@ -108,7 +108,10 @@ export function machineDisk(core: Core, machine: string): MachineDisk {
           const copy = bytes.slice()
           return operation(times.quick, 'disk write', () => use().write(position, copy))
         },
-        sync: () => operation(times.sync, 'disk sync', () => use().sync()),
+        sync: () =>
+          operation(times.sync, 'disk sync', () => {
+            if (use().sync()) core.progress.committed()
+          }),
         truncate: (sizeBytes) =>
           operation(times.quick, 'disk write', () => use().truncate(sizeBytes)),
         sizeBytes: () => operation(times.quick, 'disk read', () => use().sizeBytes()),

@@ -11,8 +11,10 @@ export function expectClean(report: SimulationReport, countingMin = 1): Simulati
   const [failure] = report.failures
   if (failure !== undefined) throw new SimulationError(describe(failure), failure)
   if (report.seedsThatCount >= countingMin) return report
+  const reasons = Object.entries(report.notCounted).map(([why, seeds]) => `\n  ${seeds}: ${why}`)
   throw new SimulationError(
-    `only ${report.seedsThatCount} of ${report.seeds} seeds did something; expected ${countingMin}`,
+    `only ${report.seedsThatCount} of ${report.seeds} seeds did something; expected ${countingMin}` +
+      reasons.join(''),
     undefined,
   )
 }

@@ -92,7 +92,7 @@ export function faultControl(stage: Stage): Faults {
     if (stage.healed) return
     const blow = strike(fault)
     if (blow === undefined) return
-    stage.struck.set(fault.kind, (stage.struck.get(fault.kind) ?? 0) + 1)
+    stage.core.progress.struck(fault.kind)
     trace.note(scheduler.nowUs(), 'fault', fault.kind, `${fault.id} ${blow.whom}`)
     scheduler.after(nature, Math.ceil(fault.durationMs * 1_000), 'fault over', () => {
       if (!stage.healed) blow.end()
@@ -100,6 +100,7 @@ export function faultControl(stage: Stage): Faults {
   }
 
   function note(kind: string, text: string): void {
+    stage.core.progress.struck()
     trace.note(scheduler.nowUs(), 'by hand', kind, text)
   }
 
@@ -111,7 +112,7 @@ export function faultControl(stage: Stage): Faults {
         if (options.oneWay !== true) weather.cut(target, source)
       },
       heal() {
-        note('heal', '')
+        trace.note(scheduler.nowUs(), 'by hand', 'heal', '')
         levels.clear()
         weather.clear()
       },

@@ -35,7 +35,9 @@ export function planFaults(seed: number, options: PlanOptions): readonly Fault[]
   const draws = drawsOf(key)
   const awake = options.kinds.filter(() => draws.happens(0.6))
   const kinds = awake.length > 0 ? awake : [draws.pick(options.kinds)]
-  const count = 1 + draws.below(draws.happens(0.5) ? faultsMax : Math.ceil(faultsMax / 4))
+  // A seed counts only if three faults hit something, and not every one finds its target.
+  const drawn = 1 + draws.below(draws.happens(0.5) ? faultsMax : Math.ceil(faultsMax / 4))
+  const count = Math.max(drawn, Math.min(faultsMax, 4))
   const horizonMs = durationMs / draws.pick([1, 1, 4, 16, 64])
   const faults: Fault[] = []
   for (let index = 0; index < count; index++) {

@@ -11,6 +11,7 @@ import { type Incarnation, incarnation } from './incarnation.ts'
 import { type SimulatedMachine, simulatedMachine } from './machine.ts'
 import { type Fabric, fabric } from './network.ts'
 import { type ProcessEvents, type SimulatedProcess, simulatedProcess } from './process.ts'
+import { progress } from './progress.ts'
 import { scheduler } from './scheduler.ts'
 import { trace } from './trace.ts'
 import { weather } from './weather.ts'
@@ -33,8 +34,8 @@ export interface RunResult {
   readonly traceHash: string
   readonly reached: ReadonlySet<string>
   readonly struck: ReadonlyMap<FaultKind, number>
-  /** It did something, under faults if there were to be any, and ended. */
-  readonly counts: boolean
+  /** Why the run proves nothing; `undefined` if it counts. */
+  readonly notCounted: string | undefined
 }
 
 /** The parts of a running world, for those who build the scenario's view and strike faults. */
@@ -47,7 +48,6 @@ export interface Stage {
   readonly invariants: Map<string, () => true | string>
   readonly verifications: Verification[]
   readonly reached: Set<string>
-  readonly struck: Map<FaultKind, number>
   readonly healed: boolean
   machine(name: string): SimulatedMachine
   /** Adds a process and starts it. */
@@ -80,14 +80,23 @@ export async function runOnce(
   const events = scheduler(log, (owner, error) => uncaught(owner, error))
   const nature = incarnation('world', mix(key, hashText('nature')))
   const sky = weather(options.rough)
-  const core: Core = { key, scheduler: events, nature, trace: log, weather: sky, platform }
+  const book = progress()
+  const core: Core = {
+    key,
+    scheduler: events,
+    nature,
+    trace: log,
+    weather: sky,
+    progress: book,
+    platform,
+  }
   const machines = new Map<string, SimulatedMachine>()
   const owners = new Map<Incarnation, SimulatedProcess>()
   const net = fabric(core, (host) => machines.get(host)?.isUp() === true)
   let failure: SimulationFailure | undefined
   let phase = 'prepare' as Phase
   const open = new Set<SimulatedProcess>()
-  let clients = 0
+  let awaited = 0
   let verified = 0
 
   const stage: Stage = {
@@ -99,7 +108,6 @@ export async function runOnce(
     invariants: new Map(),
     verifications: [],
     reached: new Set(),
-    struck: new Map(),
     get healed() {
       return phase === 'healed'
     },
@@ -116,7 +124,7 @@ export async function runOnce(
       machine.processes.set(name, process)
       if (role.awaited) {
         open.add(process)
-        clients++
+        awaited++
       }
       process.start()
       return process
@@ -140,7 +148,7 @@ export async function runOnce(
 
   const processEvents: ProcessEvents = {
     ended(process) {
-      open.delete(process)
+      if (open.delete(process)) book.ended()
     },
     threw(process, what, error) {
       if (error instanceof RuntimeBypassedError)
@@ -215,7 +223,7 @@ export async function runOnce(
         fail(name, messageOf(error), error)
       }
     }
-    if (phase === 'faults' && clients > 0 && open.size === 0) heal()
+    if (phase === 'faults' && awaited > 0 && open.size === 0) heal()
     if (phase === 'healed' && open.size === 0) verifyNext()
     if (events.eventCount() > options.eventsMax) {
       fail('no-progress', `more than ${options.eventsMax} events: the run does not end`)
@@ -239,8 +247,12 @@ export async function runOnce(
     virtualMs: events.nowUs() / 1_000,
     traceHash: log.hash(),
     reached: stage.reached,
-    struck: stage.struck,
-    counts: phase === 'over' && clients > 0 && (options.plan.length === 0 || stage.struck.size > 0),
+    struck: book.strikes,
+    notCounted: book.reasonNotToCount({
+      finished: phase === 'over',
+      events: events.eventCount(),
+      faultsWanted: options.plan.length > 0,
+    }),
   }
 }
 

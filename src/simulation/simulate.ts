@@ -46,6 +46,7 @@ export async function simulateOn(
   return {
     seeds: tally.seeds,
     seedsThatCount: tally.seedsThatCount,
+    notCounted: Object.fromEntries(tally.notCounted),
     events: tally.events,
     virtualMs: tally.virtualMs,
     failures,
@@ -102,6 +103,7 @@ interface Tally {
   events: number
   virtualMs: number
   hash: number
+  readonly notCounted: Map<string, number>
   readonly reached: Map<string, number>
   readonly struck: Map<FaultKind, number>
 }
@@ -113,6 +115,7 @@ function emptyTally(): Tally {
     events: 0,
     virtualMs: 0,
     hash: 0,
+    notCounted: new Map(),
     reached: new Map(),
     struck: new Map(),
   }
@@ -120,7 +123,8 @@ function emptyTally(): Tally {
 
 function count(tally: Tally, run: RunResult): void {
   tally.seeds++
-  if (run.counts) tally.seedsThatCount++
+  if (run.notCounted === undefined) tally.seedsThatCount++
+  else tally.notCounted.set(run.notCounted, (tally.notCounted.get(run.notCounted) ?? 0) + 1)
   tally.events += run.events
   tally.virtualMs += run.virtualMs
   tally.hash = mix(tally.hash, hashText(run.traceHash))

@@ -150,6 +150,7 @@ export function sqlQueue(core: Core, machine: string): SqlQueue {
       full,
     )
     shared.writer = undefined
+    if (verdicts.some(({ kind }) => kind === 'applied')) core.progress.committed()
     verdicts.forEach((verdict, index) => {
       const hints = group[index]?.batch.hints ?? []
       if (verdict.kind === 'applied' && hints.length > 0) hint(shared, hints)

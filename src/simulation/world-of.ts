@@ -38,6 +38,7 @@ export function worldOf(stage: Stage, faults: FaultControl): World {
     invariant: (name, holds) => void stage.invariants.set(name, holds),
     fail: (name, message) => stage.fail(name, message),
     reached: (label) => void stage.reached.add(label),
+    committed: () => core.progress.committed(),
     faults,
   }
 }
@@ -56,25 +57,35 @@ function machineView(stage: Stage, machine: SimulatedMachine): Machine {
         mayThrow: options.mayThrow ?? false,
         awaited: false,
       }
-      return processView(name, stage.start(machine, name, role, main))
+      const struck = (): void => stage.core.progress.struck()
+      return processView(name, stage.start(machine, name, role, main), struck)
     },
     client(name, main) {
       requireFree(name)
       stage.start(machine, name, clientRole, main)
     },
-    crash: () => machine.crash(),
+    crash() {
+      stage.core.progress.struck()
+      machine.crash()
+    },
     restart: () => machine.restart(),
   }
 }
 
-function processView(name: string, process: SimulatedProcess): Process {
+function processView(name: string, process: SimulatedProcess, struck: () => void): Process {
   return {
     name,
     get alive() {
       return process.alive()
     },
-    kill: () => process.end('kill'),
+    kill() {
+      struck()
+      process.end('kill')
+    },
     restart: () => process.start(),
-    pause: (durationMs) => process.pause(durationMs),
+    pause(durationMs) {
+      struck()
+      process.pause(durationMs)
+    },
   }
 }

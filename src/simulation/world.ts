@@ -33,6 +33,11 @@ export interface World {
   fail(name: string, message: string): void
   /** Records that something worth reaching was reached; reported over all seeds. */
   reached(label: string): void
+  /**
+   * Says that something was made durable. SQL commits and disk syncs count by themselves; a world that
+   * keeps its truth elsewhere calls this, so that `seedsThatCount` can ask for progress after a fault.
+   */
+  committed(): void
   readonly faults: FaultControl
 }
 
@@ -139,8 +144,15 @@ export interface SimulateOptions {
 
 export interface SimulationReport {
   readonly seeds: number
-  /** Seeds that did something: a fault struck after work began, and the liveness phase finished. */
+  /**
+   * Seeds that prove something: the liveness phase finished, all clients and final checks ended (or, if
+   * there are none, 10,000 events happened), and, where faults were asked for, three hit something and
+   * something was committed after the first. Where nothing is ever committed, a client or check that
+   * ended after a fault stands for it.
+   */
   readonly seedsThatCount: number
+  /** Why the other seeds do not count, and how many for each reason. */
+  readonly notCounted: Readonly<Record<string, number>>
   readonly events: number
   readonly virtualMs: number
   readonly failures: readonly SimulationFailure[]
