@@ -8,6 +8,7 @@ import { type EmbeddedOptions, embedded } from './embedded.ts'
 export function embeddedFile(options: Omit<EmbeddedOptions, 'namespace' | 'observer'>): Driver {
   return {
     name: 'embedded',
-    open: ({ runtime, namespace, observer }) => embedded(runtime, { ...options, namespace, observer }),
+    open: ({ runtime, namespace, observer }) =>
+      embedded(runtime, { ...options, namespace, observer }),
   }
 }
