@@ -51,6 +51,7 @@ export async function httpServer(
   routes: readonly Route[],
 ): Promise<{ readonly address: string; close(): Promise<void> }> {
   let inWork = 0
+  let closing = false
   const server = createServer((request, response) => {
     if (inWork >= inWorkMax) {
       sendError(
@@ -62,6 +63,8 @@ export async function httpServer(
     inWork += 1
     response.once('close', () => {
       inWork -= 1
+      // A connection that is kept alive would keep the server open long after its last answer.
+      if (closing) server.closeIdleConnections()
     })
     void serve(routes, request, response)
   })
@@ -71,6 +74,7 @@ export async function httpServer(
     address: `127.0.0.1:${port}`,
     close: () =>
       new Promise((resolve) => {
+        closing = true
         server.close(() => resolve())
         server.closeIdleConnections()
       }),

@@ -39,7 +39,11 @@ export async function openFront(
   })
   supervisor.subscribe(console.refresh)
   const processes = processApi(supervisor)
+  let closing = false
   const server = createServer((request, response) => {
+    response.once('close', () => {
+      if (closing) server.closeIdleConnections()
+    })
     if (!fromHere(request, host)) {
       const message = 'requests from other sites are refused'
       return answerError(response, 403, { code: 'cross-origin', message, outcome: 'not-applied' })
@@ -53,6 +57,7 @@ export async function openFront(
   return {
     address: `${host.includes(':') ? `[${host}]` : host}:${realPort}`,
     async close() {
+      closing = true
       console.close()
       const closed = new Promise<void>((resolve) => server.close(() => resolve()))
       server.closeIdleConnections()

@@ -91,6 +91,7 @@ export function supervisedInstance(options: InstanceOptions): Instance {
     httpAddress = undefined
     lastExit = how
     if (state === 'stopping') {
+      if (how !== 'exit 0') log(`${name} did not leave in good order (${how})`)
       become('stopped')
       return
     }
