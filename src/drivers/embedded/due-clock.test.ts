@@ -76,6 +76,31 @@ describe('due times while the wall clock is set', () => {
       expect((await work.stats('q')).delayed).toBe(0)
     }))
 
+  it('QD-1: a clock that was ahead before a reboot does not stop time after it', () =>
+    inVirtualTime(async (world, runtime) => {
+      const host = world.machine('host')
+      const seen: string[] = []
+      host.process('life', async (own) => {
+        const stores = await embedded(own, { path: '/due.db', namespace: 'due' })
+        const { records } = stores
+        if ((await records.get('s', 'a')) === undefined) {
+          world.faults.stepWallClock('host', hourMs)
+          const write = { space: 's', key: 'a', value: '1', expected: 'absent' } as const
+          await records.put({ ...write, dueInMs: 10_000 })
+          world.faults.stepWallClock('host', -hourMs)
+          await new Promise<never>(() => {})
+        }
+        const sinceMs = own.clock.monotonicMs()
+        while ((await records.due('s', 10)).length === 0) await sleep(own.timers, 100)
+        seen.push(`due after ${Math.round((own.clock.monotonicMs() - sinceMs) / 1_000)} s`)
+      })
+      await sleep(runtime.timers, 2_000)
+      host.crash()
+      host.restart()
+      await sleep(runtime.timers, 60_000)
+      expect(seen).toEqual(['due after 10 s'])
+    }))
+
   it('QD-1, QD-3: a delayed message wakes a watcher when it falls due, not at the next poll', () =>
     inVirtualTime(async (_world, runtime) => {
       const stores = await embedded(runtime, { path: '/due.db', namespace: 'due', pollMs: 60_000 })

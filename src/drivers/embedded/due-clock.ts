@@ -8,13 +8,14 @@
  * - A step forward is believed: what falls due within the step is due at once, too early by the step.
  *   Nothing can tell a wrong step from a machine that has slept. Later delays run as usual, because
  *   they are counted from the file's time. Expiries and dedup horizons shrink by the step likewise.
- * - After a reboot the monotonic clock has begun anew: time stands still until the wall clock has
- *   reached the remembered time. Late, never early.
+ * - After a reboot the monotonic clock has begun anew. Whoever opens the file first gives every row an
+ *   anchor in the new boot, so time goes on from where it was, even if the wall clock has meanwhile been
+ *   set back. What passed while the machine was off counts as far as the wall clock shows it.
  *
  * A reading is taken before the batch is sent and may be old when it runs: late again, never early.
  */
 import type { Clock } from '../../runtime/clock.ts'
-import type { SqlValue } from '../../runtime/sql.ts'
+import type { SqlStatement, SqlValue } from '../../runtime/sql.ts'
 
 export interface ClockReading {
   readonly wallMs: number
@@ -41,6 +42,15 @@ export function clockAdvance(wall: string, monotonic: string, boot: string): str
     clock_monotonic_ms = CASE WHEN clock_boot = ${boot}
       THEN max(${monotonic}, clock_monotonic_ms) ELSE ${monotonic} END,
     clock_boot = ${boot}`
+}
+
+/** After a reboot, gives the rows of a table their anchor in this boot. */
+export function clockResumed(table: string, reading: ClockReading): SqlStatement {
+  return {
+    sql: `UPDATE ${table} SET ${clockAdvance('?1', '?2', '?3')}
+          WHERE clock_boot <> '' AND clock_boot <> ?3`,
+    parameters: clockParameters(reading),
+  }
 }
 
 /** Readings of one process: they hide a step back even from those who only look. */

@@ -9,6 +9,7 @@ import type { RecordStore } from '../../ports/record-store.ts'
 import type { Registry } from '../../ports/registry.ts'
 import type { WorkStore } from '../../ports/work-store.ts'
 import type { Runtime } from '../../runtime/runtime.ts'
+import { clockResumed, dueClock } from './due-clock.ts'
 import { embeddedLeaseStore } from './lease-store.ts'
 import { embeddedMigrations } from './migrations.ts'
 import { requireName } from './names.ts'
@@ -57,6 +58,10 @@ export async function embedded(
   const file = await runtime.sql.open({ path, migrations: embeddedMigrations })
   const shared = { namespace, pollMs, observer }
   try {
+    const reading = dueClock(runtime.clock)()
+    const clocks = ['holdfast_record_sequence', 'holdfast_work_queue']
+    const statements = clocks.map((table) => clockResumed(table, reading))
+    await file.run({ statements, durability: 'relaxed' })
     const leases = await embeddedLeaseStore(file, runtime, {
       ...shared,
       durability: durability.leases ?? 'full',
