@@ -1,7 +1,7 @@
 /**
- * The trial of the shop: customers order while processes are killed at random, paused for longer than any
- * lease, and the whole shop is killed; then every order must have ended as it should, and every piece and
- * cent be where the customers' own account says.
+ * The trial of the shop: customers order while processes are killed in every step of an order, paused for
+ * longer than any lease, and the whole shop is killed; then every order must have ended as it should, and
+ * every piece and cent be where the customers' own account says. Every step must have had its kill.
  *
  *   npm run shop:chaos -- [--kills 100] [--shop-kills 2] [--pauses 4] [--rate 40] [--seed 1] [--expect-broken]
  *
@@ -13,6 +13,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { openingBalanceCents, openingStock, skus, users } from '../shared/catalog.ts'
+import { type Aim, aim } from './aim.ts'
 import { chance } from './chance.ts'
 import { absurdSku, audit, type Customers, customers } from './customers.ts'
 import { type ShopClient, shopClient } from './shop-client.ts'
@@ -51,28 +52,16 @@ async function processes(client: ShopClient): Promise<readonly ProcessEntry[]> {
   return (await client.read<readonly ProcessEntry[]>('/api/processes')) ?? []
 }
 
-/** Waits until enough orders are under way, then notes the step each of a few of them is in. */
-async function atWork(
-  crowd: Customers,
+/** Kills one process of the service, or of any. @returns whether one was there to kill. */
+async function killOne(
   client: ShopClient,
-  steps: Map<string, number>,
-): Promise<void> {
-  while (crowd.unfinished().length < unfinishedMin) await wait(20)
-  for (const { orderId } of crowd.unfinished().slice(-5)) {
-    const view = await client.read<{ steps: { name: string; state: string }[] }>(
-      `/api/orders/${orderId}`,
-    )
-    const current = view?.steps.find(({ state }) => !['done', 'undone', 'skipped'].includes(state))
-    const name = current?.name ?? 'before the first step'
-    steps.set(name, (steps.get(name) ?? 0) + 1)
-  }
-}
-
-async function killOne(client: ShopClient, killed: Map<string, number>): Promise<boolean> {
+  wanted: string | undefined,
+  killed: Map<string, number>,
+): Promise<boolean> {
   const alive = (await processes(client)).filter(({ state }) => state === 'ready')
-  if (alive.length === 0) return false
   const services = [...new Set(alive.map(({ service }) => service))]
-  const service = draw.pick(services)
+  if (services.length === 0) return false
+  const service = wanted !== undefined && services.includes(wanted) ? wanted : draw.pick(services)
   const victim = draw.pick(alive.filter((entry) => entry.service === service))
   await client.post(
     `/api/processes/${victim.instance}/kill`,
@@ -114,13 +103,13 @@ async function trial(): Promise<number> {
   await prepare(client)
   const crowd = customers(client, { rate: Number(values.rate), seed, run: `trial-${seed}` })
   const killed = new Map<string, number>()
-  const steps = new Map<string, number>()
+  const aiming = aim(client, draw)
   const total = Number(values.kills)
   const shopKills = spread(Number(values['shop-kills']), total)
   const pauses = spread(Number(values.pauses), total)
   const paused: Promise<void>[] = []
   for (let done = 0; done < total; ) {
-    await atWork(crowd, client, steps)
+    while (crowd.unfinished().length < unfinishedMin) await wait(20)
     if (shopKills.delete(done)) {
       say('killing the whole shop')
       const pids = (await processes(client)).flatMap(({ pid }) => pid ?? [])
@@ -129,7 +118,11 @@ async function trial(): Promise<number> {
       continue
     }
     if (pauses.delete(done)) paused.push(pauseOne(client, Number(values['pause-ms'])))
-    if (await killOne(client, killed)) done += 1
+    const shot = await aiming.next(crowd.unfinished)
+    const underWay = crowd.unfinished().length
+    if (underWay < unfinishedMin || !(await killOne(client, shot.service, killed))) continue
+    aiming.fired(shot, underWay)
+    done += 1
     if (done % 10 === 0) {
       const ended = crowd.placed.length - crowd.unfinished().length
       say(
@@ -140,10 +133,10 @@ async function trial(): Promise<number> {
   }
   await Promise.all(paused)
   await crowd.finish(performance.now() + 90_000)
-  const problems = await verdict(client, crowd)
+  const problems = [...(await verdict(client, crowd)), ...aiming.problems(unfinishedMin)]
   const exit = await shop.stop()
   if (exit !== 0) problems.push(`SIGTERM: the shop ended with ${exit}; expected 0`)
-  report({ crowd, killed, steps, problems, started })
+  report({ crowd, killed, aiming, problems, started })
   if (problems.length === 0 || values['expect-broken'])
     rmSync(dataFolder, { recursive: true, force: true })
   const broken = problems.filter((problem) => problem.startsWith('invariant'))
@@ -168,19 +161,19 @@ async function verdict(client: ShopClient, crowd: Customers): Promise<string[]> 
 interface Findings {
   readonly crowd: Customers
   readonly killed: ReadonlyMap<string, number>
-  readonly steps: ReadonlyMap<string, number>
+  readonly aiming: Aim
   readonly problems: readonly string[]
   readonly started: number
 }
 
-function report({ crowd, killed, steps, problems, started }: Findings): void {
+function report({ crowd, killed, aiming, problems, started }: Findings): void {
   const table = (map: ReadonlyMap<string, number>): string =>
     [...map].map(([name, count]) => `${name} ${count}`).join(', ')
   const confirmed = crowd.placed.filter(({ end }) => end?.status === 'confirmed').length
   const rejected = crowd.placed.filter(({ end }) => end?.status === 'rejected').length
   say(`orders: ${crowd.placed.length} accepted, ${confirmed} confirmed, ${rejected} rejected`)
   say(`kills by service: ${table(killed)}`)
-  say(`steps that sampled unfinished orders were in at a kill: ${table(steps)}`)
+  for (const line of aiming.table()) say(line)
   for (const problem of problems.slice(0, 20)) say(`PROBLEM ${problem}`)
   say(`${problems.length} problems in ${seconds(started)} s`)
 }
