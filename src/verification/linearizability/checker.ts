@@ -1,0 +1,127 @@
+/**
+ * Is there an order of the operations that a single copy could have shown, in which everything that had
+ * returned comes before everything called later? Parts that share no state are searched in turns,
+ * with slices that grow: so one part that nobody could decide does not hide the violation in another, and
+ * the first violation ends the work.
+ */
+import type { History, Verdict } from '../history.ts'
+import type { MemoPool } from './memo.ts'
+import type { Model } from './model.ts'
+import { type Search, search } from './search.ts'
+
+export interface CheckOptions {
+  /** Operations tried, over all parts. Default 1e9: some minutes. The same history gives the same answer. */
+  readonly stepsMax?: number
+  /** Places kept, over all parts, before the largest part is given up. Default 2e6: some 200 MB. */
+  readonly memoryMax?: number
+  /** A clock that does not go back. Needed by `timeoutMs`. */
+  readonly nowMs?: () => number
+  /** Default: no limit but `stepsMax`. */
+  readonly timeoutMs?: number
+}
+
+/** Why nothing better can be said than `unknown`. */
+export type Spent = 'steps' | 'time' | 'memory'
+
+/** All numbers are places in the history given. */
+export interface Evidence {
+  /** The part in which no order exists; absent if the model has only one. */
+  readonly partition?: string
+  /** The longest order that was possible, in this order. */
+  readonly prefix: readonly number[]
+  /** What might have come next by its time, but the model refuses all of it. */
+  readonly stuck: readonly number[]
+}
+
+export interface LinearizabilityReport {
+  readonly verdict: Verdict
+  readonly operations: number
+  readonly partitions: number
+  /** Operations tried: a measure that does not depend on the machine. */
+  readonly steps: number
+  /** Of a violation. */
+  readonly evidence?: Evidence
+  /** Of an unknown: what ran out, and parts without a verdict, ten at most. */
+  readonly spent?: Spent
+  readonly undecided?: readonly string[]
+}
+
+interface Part {
+  readonly key: string
+  readonly places: readonly number[]
+  search?: Search
+}
+
+const firstSlice = 1_000
+/** Tens of milliseconds; between two slices the clock is asked. */
+const sliceMax = 50_000
+
+export function checkLinearizability<State, Input, Output>(
+  history: History<Input, Output>,
+  model: Model<State, Input, Output>,
+  options: CheckOptions = {},
+): LinearizabilityReport {
+  const { stepsMax = 1e9, memoryMax = 2e6, nowMs, timeoutMs } = options
+  const startedMs = nowMs?.() ?? 0
+  const parts = partition(history, model)
+  const pool: MemoPool = { left: memoryMax }
+  const facts = { operations: history.length, partitions: parts.length }
+  let waiting = parts
+  const givenUp: Part[] = []
+  let steps = 0
+
+  function end(verdict: Verdict, more: Partial<LinearizabilityReport> = {}): LinearizabilityReport {
+    return { verdict, ...facts, steps, ...more }
+  }
+
+  function giveUpLargest(): void {
+    const size = (part: Part): number => part.search?.memorySize ?? 0
+    const largest = waiting.reduce((a, b) => (size(b) > size(a) ? b : a))
+    largest.search?.close()
+    givenUp.push(largest)
+    waiting = waiting.filter((part) => part !== largest)
+  }
+
+  function unknown(spent: Spent): LinearizabilityReport {
+    const undecided = [...waiting, ...givenUp].slice(0, 10).map(({ key }) => key)
+    return end('unknown', { spent, undecided })
+  }
+
+  for (let slice = firstSlice; waiting.length > 0; slice = Math.min(slice * 2, sliceMax)) {
+    for (const part of waiting) {
+      if (givenUp.includes(part)) continue
+      part.search ??= search(model, history, part.places, pool)
+      const before = part.search.stepsTaken
+      const verdict = part.search.advance(Math.min(slice, stepsMax - steps))
+      steps += part.search.stepsTaken - before
+      if (verdict === 'violation') {
+        const { prefix, stuck } = part.search.best()
+        const named = model.partition === undefined ? {} : { partition: part.key }
+        return end('violation', { evidence: { ...named, prefix, stuck } })
+      }
+      if (verdict === 'ok') {
+        part.search.close()
+        waiting = waiting.filter((other) => other !== part)
+      } else if (verdict === 'full') giveUpLargest()
+      else if (steps >= stepsMax) return unknown('steps')
+      if (nowMs !== undefined && timeoutMs !== undefined && nowMs() - startedMs > timeoutMs) {
+        return unknown('time')
+      }
+    }
+  }
+  return givenUp.length === 0 ? end('ok') : unknown('memory')
+}
+
+function partition<State, Input, Output>(
+  history: History<Input, Output>,
+  model: Model<State, Input, Output>,
+): Part[] {
+  const places = new Map<string, number[]>()
+  history.forEach(({ input }, place) => {
+    const key = model.partition?.(input) ?? ''
+    const part = places.get(key)
+    if (part === undefined) places.set(key, [place])
+    else part.push(place)
+  })
+  return Array.from(places, ([key, chosen]) => ({ key, places: chosen }))
+}
