@@ -1,16 +1,11 @@
 /**
- * One instance of the accounts.
+ * One instance of the accounts as a process.
  */
+import process from 'node:process'
 import { serviceProcess } from 'holdfast/cli'
-import { account } from '../shared/contracts.ts'
-import { databaseOf } from '../shared/databases.ts'
-import { shopNode } from '../shared/shop-node.ts'
-import { accountHandlers } from './service.ts'
+import { startAccount } from './start.ts'
 
 await serviceProcess(async (context) => {
-  const node = await shopNode(context)
-  const database = await node.database(databaseOf('account', context.dataFolder))
-  node.serve(account, accountHandlers(database))
-  await node.start()
+  await startAccount({ ...context, environment: process.env })
   return {}
 })

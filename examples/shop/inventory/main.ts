@@ -1,16 +1,11 @@
 /**
- * One instance of the inventory.
+ * One instance of the inventory as a process.
  */
+import process from 'node:process'
 import { serviceProcess } from 'holdfast/cli'
-import { inventory } from '../shared/contracts.ts'
-import { databaseOf } from '../shared/databases.ts'
-import { shopNode } from '../shared/shop-node.ts'
-import { inventoryHandlers } from './service.ts'
+import { startInventory } from './start.ts'
 
 await serviceProcess(async (context) => {
-  const node = await shopNode(context)
-  const database = await node.database(databaseOf('inventory', context.dataFolder))
-  node.serve(inventory, inventoryHandlers(database))
-  await node.start()
+  await startInventory({ ...context, environment: process.env })
   return {}
 })

@@ -6,12 +6,14 @@ import type { Handlers } from 'holdfast/services/rpc'
 import { effectOnce, participant } from 'holdfast/transactions'
 import type { Decision, inventory } from '../shared/contracts.ts'
 import { planted } from '../shared/planted-bug.ts'
+import type { ShopContext } from '../shared/shop-node.ts'
 import { level, release, reserve, restock, sell } from './stock.ts'
 
 const done: Decision = { decision: 'done' }
 
 export function inventoryHandlers(
   database: SqlDatabase,
+  environment: ShopContext['environment'] = {},
 ): Handlers<(typeof inventory)['procedures']> {
   const orders = participant(database, { scope: 'reserve' })
 
@@ -30,7 +32,7 @@ export function inventoryHandlers(
       return { decision: 'refused', reason: status === 'refused' ? 'out-of-stock' : 'released' }
     },
     async release({ orderId }) {
-      if (!planted('lost-compensation')) await orders.undo(orderId, release(orderId))
+      if (!planted('lost-compensation', environment)) await orders.undo(orderId, release(orderId))
       return done
     },
     async sell({ orderId }) {

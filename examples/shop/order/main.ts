@@ -1,42 +1,11 @@
 /**
- * One instance of the order service: takes accepted orders from the queue and sees each through.
+ * One instance of the order service as a process.
  */
-import { join } from 'node:path'
+import process from 'node:process'
 import { serviceProcess } from 'holdfast/cli'
-import { embeddedFile } from 'holdfast/drivers/embedded'
-import { inventory, order, payment } from '../shared/contracts.ts'
-import { databaseOf } from '../shared/databases.ts'
-import { ordersQueue } from '../shared/orders-queue.ts'
-import { callOptions, shopNode } from '../shared/shop-node.ts'
-import { orderVersion, placeOrder } from './place-order.ts'
-import { readOrder } from './read-order.ts'
-import { watchman } from './watchman.ts'
-
-/** Orders under way in one instance. */
-const concurrency = 32
-/** How long after an instance's death another goes on with its orders. */
-const takeoverMs = 4_000
+import { startOrder } from './start.ts'
 
 await serviceProcess(async (context) => {
-  const { dataFolder } = context
-  const node = await shopNode(context, {
-    records: embeddedFile({ path: join(dataFolder, 'order-sagas.db') }),
-    sagas: { concurrency: 2 * concurrency, holdMs: takeoverMs, pollMs: 500 },
-  })
-  const database = await node.database(databaseOf('order', dataFolder))
-  const parts = {
-    database,
-    inventory: node.client(inventory, callOptions),
-    payment: node.client(payment, callOptions),
-  }
-  const place = placeOrder(node, parts, orderVersion(process.env.SHOP_ORDER_VERSION))
-  node.serve(order, { read: ({ orderId }) => readOrder(node, database, orderId) })
-  await node.start()
-  const queue = ordersQueue(node)
-  await queue.consume(
-    async (placed, { signal }) => void (await place.run(placed, { id: placed.orderId, signal })),
-    { concurrency, leaseMs: takeoverMs, attemptsMax: 1_000, retryDelayMs: () => 500 },
-  )
-  watchman(context, node, queue)
+  await startOrder({ ...context, environment: process.env })
   return {}
 })

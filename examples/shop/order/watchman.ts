@@ -4,15 +4,15 @@
  * token.
  */
 import type { HoldfastNode } from 'holdfast'
-import type { ServiceContext } from 'holdfast/cli'
 import type { Queue } from 'holdfast/messaging'
 import { sleep } from 'holdfast/runtime'
 import type { PlacedOrder } from '../shared/contracts.ts'
+import type { ShopContext } from '../shared/shop-node.ts'
 
 const lookEveryMs = 5_000
 
 export function watchman(
-  { onStop }: ServiceContext,
+  { onStop }: Pick<ShopContext, 'onStop'>,
   { runtime, lock }: HoldfastNode,
   queue: Queue<PlacedOrder>,
 ): void {

@@ -1,16 +1,11 @@
 /**
- * One instance of the payment service.
+ * One instance of the payment service as a process.
  */
+import process from 'node:process'
 import { serviceProcess } from 'holdfast/cli'
-import { account, payment } from '../shared/contracts.ts'
-import { databaseOf } from '../shared/databases.ts'
-import { callOptions, shopNode } from '../shared/shop-node.ts'
-import { paymentHandlers } from './service.ts'
+import { startPayment } from './start.ts'
 
 await serviceProcess(async (context) => {
-  const node = await shopNode(context)
-  const database = await node.database(databaseOf('payment', context.dataFolder))
-  node.serve(payment, paymentHandlers(database, node.client(account, callOptions)))
-  await node.start()
+  await startPayment({ ...context, environment: process.env })
   return {}
 })

@@ -19,6 +19,7 @@ export const Items = z
   .max(20)
 
 export const OrderRequest = z.object({ userId: name, items: Items })
+export type OrderRequest = z.infer<typeof OrderRequest>
 export const PlacedOrder = OrderRequest.extend({ orderId })
 export type PlacedOrder = z.infer<typeof PlacedOrder>
 

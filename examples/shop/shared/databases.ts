@@ -1,7 +1,6 @@
 /**
  * Which database holds what: each service writes its own and no other.
  */
-import { join } from 'node:path'
 import { effectOnceTables } from 'holdfast/transactions'
 import { ledgerTables } from '../account/ledger.ts'
 import { intakeTables } from '../gateway/intake.ts'
@@ -22,5 +21,5 @@ export function databaseOf(
   service: keyof typeof migrations,
   dataFolder: string,
 ): { readonly path: string; readonly migrations: readonly string[] } {
-  return { path: join(dataFolder, `${service}.db`), migrations: migrations[service] }
+  return { path: `${dataFolder}/${service}.db`, migrations: migrations[service] }
 }

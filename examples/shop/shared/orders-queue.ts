@@ -4,10 +4,13 @@
 import type { HoldfastNode } from 'holdfast'
 import type { Queue } from 'holdfast/messaging'
 import { PlacedOrder } from './contracts.ts'
+import type { ShopContext } from './shop-node.ts'
 
-/** So many orders may be under way; then customers are asked to come back. `SHOP_WAITING_MAX=5` tries it. */
-const waitingMax = Number(process.env.SHOP_WAITING_MAX ?? 10_000)
-
-export function ordersQueue(node: HoldfastNode): Queue<PlacedOrder> {
+export function ordersQueue(
+  { environment = {} }: ShopContext,
+  node: HoldfastNode,
+): Queue<PlacedOrder> {
+  // So many orders may be under way; then customers are asked to come back. `SHOP_WAITING_MAX=5` tries it.
+  const waitingMax = Number(environment.SHOP_WAITING_MAX ?? 10_000)
   return node.queue('orders', { schema: PlacedOrder, version: 1, lengthMax: waitingMax })
 }

@@ -2,18 +2,32 @@
  * What every service of the shop has in common: a node on the shop's shared file, closed with the
  * process.
  */
-import { join } from 'node:path'
 import { type HoldfastNode, type HoldfastOptions, holdfast } from 'holdfast'
 import type { ServiceContext } from 'holdfast/cli'
+import type { Runtime } from 'holdfast/runtime'
+
+/** What an instance is given. A process of this machine and one of the simulator are started alike. */
+export interface ShopContext extends Omit<ServiceContext, 'service'> {
+  /** Default: the real machine. */
+  readonly runtime?: Runtime
+  /** `SHOP_ORDER_VERSION`, `SHOP_WAITING_MAX`, `HOLDFAST_SHOP_BUG`. Default: none is set. */
+  readonly environment?: Readonly<Record<string, string | undefined>>
+}
 
 /** The registry, the locks and the queues of the shop live in one file; each service has its own besides. */
 export async function shopNode(
-  context: ServiceContext,
-  options: Omit<HoldfastOptions, 'namespace' | 'path' | 'process' | 'observer'> = {},
+  context: ShopContext,
+  options: Omit<HoldfastOptions, 'namespace' | 'path' | 'process' | 'observer' | 'runtime'> = {},
 ): Promise<HoldfastNode> {
-  const { instance, dataFolder, observer, onStop } = context
-  const path = join(dataFolder, 'platform.db')
-  const node = await holdfast({ ...options, namespace: 'shop', path, process: instance, observer })
+  const { instance, dataFolder, observer, runtime, onStop } = context
+  const node = await holdfast({
+    ...options,
+    namespace: 'shop',
+    path: `${dataFolder}/platform.db`,
+    process: instance,
+    observer,
+    ...(runtime ? { runtime } : {}),
+  })
   onStop(() => node.close())
   return node
 }
