@@ -1,9 +1,10 @@
+import { env } from 'node:process'
 import { describe, expect, it } from 'vitest'
 import type { LeaseStore } from '../../ports/lease-store.ts'
 import { expectClean, simulate } from '../../testing/index.ts'
 import { leaseTrial, leaseTrialFaults } from './lease-store.sim.ts'
 
-const seeds = 200
+const seeds = Number(env.HOLDFAST_SEEDS ?? 200)
 
 describe('embedded leases under faults', () => {
   it(`LK-1, LK-2, LK-4, LK-8: one holder and growing tokens, over ${seeds} seeds`, async () => {

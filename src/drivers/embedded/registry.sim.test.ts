@@ -1,10 +1,11 @@
+import { env } from 'node:process'
 import { describe, expect, it } from 'vitest'
 import type { Registry } from '../../ports/registry.ts'
 import { expectClean, simulate } from '../../testing/index.ts'
 import { leaseTrialFaults as faults } from './lease-store.sim.ts'
 import { registryTrial } from './registry.sim.ts'
 
-const seeds = 60
+const seeds = Number(env.HOLDFAST_SEEDS ?? 60)
 const durationMs = 3_000
 
 describe('embedded registry under faults', () => {

@@ -1,7 +1,10 @@
+import { env } from 'node:process'
 import { expect, it } from 'vitest'
 import type { Registry, RegistryChange } from '../../ports/registry.ts'
 import { expectClean, simulate } from '../../testing/index.ts'
 import { type DiscoveryTrial, discoveryFaults, discoveryTrial } from './discovery.sim.ts'
+
+const seeds = Number(env.HOLDFAST_SEEDS ?? 200)
 
 const run = (seeds: number, trial: DiscoveryTrial) =>
   simulate(
@@ -9,11 +12,11 @@ const run = (seeds: number, trial: DiscoveryTrial) =>
     discoveryTrial(trial),
   )
 
-it('RG-1, RG-3, RG-4, LB-1: 200 seeds of faults; lists stay sane and agree after healing', async () => {
+it('RG-1, RG-3, RG-4, LB-1: under faults lists stay sane and agree after healing', async () => {
   const tookMs: number[] = []
-  const report = await run(200, { converged: (ms) => tookMs.push(ms) })
-  expectClean(report, 150)
-  expect(tookMs.length).toBeGreaterThanOrEqual(200)
+  const report = await run(seeds, { converged: (ms) => tookMs.push(ms) })
+  expectClean(report, seeds * 0.75)
+  expect(tookMs.length).toBeGreaterThanOrEqual(seeds)
   // The pause of the watch is 5 s at most; what was expired meanwhile is held for 5 s more.
   expect(Math.max(...tookMs)).toBeLessThanOrEqual(11_000)
   for (const label of [
@@ -24,7 +27,7 @@ it('RG-1, RG-3, RG-4, LB-1: 200 seeds of faults; lists stay sane and agree after
     'an instance was cut off',
     'an old incarnation left late',
   ]) {
-    expect(report.reached[label], label).toBeGreaterThan(10)
+    expect(report.reached[label], label).toBeGreaterThan(seeds / 20)
   }
 })
 

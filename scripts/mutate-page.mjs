@@ -1,0 +1,36 @@
+/** docs/mutants.md: what was planted, who found it, and how soon. */
+const opening = (found, seeds) => `# Planted bugs
+
+<!-- Written by \`node scripts/mutate.mjs --head --write\`. -->
+
+A test that cannot fail proves nothing. So bugs are planted in the program, one at a time, by a script that
+edits a copy of one file, and the shipped scenarios, as they are, must find each of them within
+${seeds} seeds. The unchanged program passes the same trials.
+
+${found.length} mutants, all found; ${found.filter(({ mutant }) => mutant.blind).length} of them were
+chosen *blind*: by reading the production file alone, before the scenario had been looked at. The list is in
+\`tests/mutants/\`; a mutant whose text no longer stands in its file fails the run.
+
+*Seeds* is how many seeds were run until the judge spoke. Bugs in the simulator are found by its own
+tests, where it says *test*.
+`
+
+export function page(clean, found, seeds) {
+  const rows = found.map(({ mutant, seed, judge }) => {
+    const { id, breaks, file, trial, blind } = mutant
+    const by = seed === undefined ? `${trial}: ${judge}` : `${trial}: \`${judge}\``
+    return [id, breaks, `\`${file.replace('src/', '')}\``, by, seed ?? 'test', blind ? 'yes' : '']
+  })
+  const table = (head, body) =>
+    [head, head.map(() => '---'), ...body].map((row) => `| ${row.join(' | ')} |`).join('\n')
+  return [
+    opening(found, seeds),
+    table(['bug', 'what it breaks', 'in', 'trial and judge', 'seeds', 'blind'], rows),
+    '\n## The unchanged program\n',
+    table(
+      ['trial', 'verdict', 'seconds'],
+      clean.map(({ name, status, seconds }) => [name, status, seconds.toFixed(0)]),
+    ),
+    '',
+  ].join('\n')
+}

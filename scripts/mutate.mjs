@@ -1,0 +1,110 @@
+/**
+ * Breaks the program on purpose, one planted bug at a time, and asks whether its own trials notice.
+ * Works on a copy in a temporary folder, so the tree is never touched. First the copy as it is: its
+ * trials must be clean. Then each mutant: it must be found within the seeds, and by a judge, not by
+ * running out of time or by failing to load.
+ *
+ *   node scripts/mutate.mjs [--only id,id] [--blind] [--fast] [--seeds 500] [--head] [--no-clean]
+ *                           [--check] [--write]
+ *
+ * `--head` takes the last commit instead of the working tree; `--check` only looks for stale mutants;
+ * `--write` rewrites docs/mutants.md and asks for the whole list.
+ */
+import { writeFileSync } from 'node:fs'
+import os from 'node:os'
+import { join } from 'node:path'
+import process from 'node:process'
+import { parseArgs } from 'node:util'
+import { mutants } from '../tests/mutants/mutants.mjs'
+import { trials } from '../tests/mutants/trials.mjs'
+import { copyOfTree } from './mutate-copy.mjs'
+import { page } from './mutate-page.mjs'
+import { runTrial } from './mutate-trial.mjs'
+import { root } from './sources.mjs'
+
+const { values: asked } = parseArgs({
+  options: {
+    only: { type: 'string' },
+    blind: { type: 'boolean' },
+    fast: { type: 'boolean' },
+    seeds: { type: 'string', default: '500' },
+    head: { type: 'boolean' },
+    clean: { type: 'boolean', default: true },
+    check: { type: 'boolean' },
+    write: { type: 'boolean' },
+  },
+  allowNegative: true,
+})
+
+function chosen() {
+  const ids = asked.only?.split(',')
+  for (const id of ids ?? []) {
+    if (!mutants.some((mutant) => mutant.id === id)) throw new Error(`no mutant is called ${id}`)
+  }
+  return mutants.filter(
+    ({ id, blind, fast }) =>
+      (ids === undefined || ids.includes(id)) &&
+      (asked.blind !== true || blind) &&
+      (asked.fast !== true || fast),
+  )
+}
+
+const line = (mark, name, seconds, text) =>
+  console.log(`${mark.padEnd(9)} ${name.padEnd(36)} ${seconds.toFixed(1).padStart(6)} s  ${text}`)
+
+async function cleanTrials(copy, names, seeds) {
+  const results = []
+  for (const name of names) {
+    const verdict = await runTrial(copy.folder, trials[name], seeds)
+    line(verdict.status === 'clean' ? 'clean' : 'NOT CLEAN', name, verdict.seconds, verdict.text)
+    results.push({ name, ...verdict })
+  }
+  return results
+}
+
+async function findMutants(copy, list, seeds) {
+  const results = []
+  for (const mutant of list) {
+    const restore = copy.apply(mutant)
+    const verdict = await runTrial(copy.folder, trials[mutant.trial], seeds)
+    restore()
+    line(
+      verdict.status === 'found' ? 'found' : 'NOT FOUND',
+      mutant.id,
+      verdict.seconds,
+      verdict.text,
+    )
+    results.push({ mutant, ...verdict })
+  }
+  return results
+}
+
+os.setPriority(5)
+const seeds = Number(asked.seeds)
+const list = chosen()
+const copy = copyOfTree(root, { head: asked.head === true })
+let wrong = 0
+try {
+  const stale = list.filter((mutant) => copy.matches(mutant) !== 1)
+  for (const mutant of stale) {
+    console.error(
+      `stale: ${mutant.id}: its text stands ${copy.matches(mutant)} times in ${mutant.file}`,
+    )
+  }
+  wrong += stale.length
+  if (asked.check !== true) {
+    const fresh = list.filter((mutant) => !stale.includes(mutant))
+    const names = [...new Set(fresh.map(({ trial }) => trial))]
+    const clean = asked.clean === true ? await cleanTrials(copy, names, seeds) : []
+    const found = await findMutants(copy, fresh, seeds)
+    wrong += clean.filter(({ status }) => status !== 'clean').length
+    wrong += found.filter(({ status }) => status !== 'found').length
+    if (asked.write === true && list.length === mutants.length && wrong === 0) {
+      writeFileSync(join(root, 'docs/mutants.md'), page(clean, found, seeds))
+    } else if (asked.write === true) console.error('docs/mutants.md was not written')
+  }
+} finally {
+  copy.remove()
+}
+console.log(`${list.length} mutants, ${wrong} wrong`)
+process.exitCode = wrong === 0 && list.length > 0 ? 0 : 1
