@@ -1,0 +1,51 @@
+/**
+ * Errors over a wire: code, outcome and words travel, and become the same class on the other side, so
+ * that a caller cannot tell a refusal of the model from one of a real driver.
+ */
+import {
+  CancelledError,
+  CapabilityMissingError,
+  ConfigurationError,
+  CorruptDataError,
+  type HoldfastError,
+  InvalidArgumentError,
+  isHoldfastError,
+  KeyReusedError,
+  LeaseLostError,
+  LimitExceededError,
+  OutcomeUnknownError,
+  StoreBusyError,
+  UnavailableError,
+} from '../../errors.ts'
+
+const classes: Readonly<Record<string, new (message: string) => HoldfastError>> = {
+  'invalid-argument': InvalidArgumentError,
+  'capability-missing': CapabilityMissingError,
+  configuration: ConfigurationError,
+  'corrupt-data': CorruptDataError,
+  'key-reused': KeyReusedError,
+  unavailable: UnavailableError,
+  'store-busy': StoreBusyError,
+  'limit-exceeded': LimitExceededError,
+  cancelled: CancelledError,
+  'lease-lost': LeaseLostError,
+  'outcome-unknown': OutcomeUnknownError,
+  // A store that closes behind the server is, for a client, a server that went away.
+  closed: UnavailableError,
+}
+
+export interface WireError {
+  readonly code: string
+  readonly message: string
+}
+
+/** @returns `undefined` for an error that is nobody's answer: a bug, which must fail the run. */
+export function wireError(error: unknown): WireError | undefined {
+  if (!isHoldfastError(error)) return undefined
+  return { code: error.code, message: error.message }
+}
+
+export function errorOf({ code, message }: WireError): HoldfastError {
+  const Known = classes[code] ?? OutcomeUnknownError
+  return new Known(message)
+}

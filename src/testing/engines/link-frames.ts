@@ -1,0 +1,88 @@
+/**
+ * What travels between a client and a model: frames of four bytes of length and that much JSON. JSON
+ * has no 64-bit integers, so a `bigint` is sent as text behind a mark, and a text that looks like a
+ * marked one gets a mark of its own. Every frame says which version of this format it is.
+ */
+import { LimitExceededError } from '../../errors.ts'
+
+export const linkVersion: number = 1
+
+/** Answered by every server at once, so that a follower notices when nobody is there any more. */
+export const pingMethod: string = 'ping'
+
+/** Of one frame: room for the largest batch that any port allows. */
+export const frameBytesMax: number = 268_435_456
+
+const mark = '~'
+
+/** Turns a message into one frame. `undefined` in objects is left out, as in JSON. */
+export function frameOf(message: object): Uint8Array {
+  const text = JSON.stringify({ v: linkVersion, ...message }, (_key, value: unknown) => {
+    if (typeof value === 'bigint') return `${mark}n${value}`
+    return typeof value === 'string' && value.startsWith(mark) ? `${mark}s${value}` : value
+  })
+  const body = new TextEncoder().encode(text)
+  if (body.length > frameBytesMax) {
+    throw new LimitExceededError(
+      `a frame of ${body.length} bytes; expected at most ${frameBytesMax}`,
+    )
+  }
+  const frame = new Uint8Array(4 + body.length)
+  new DataView(frame.buffer).setUint32(0, body.length)
+  frame.set(body, 4)
+  return frame
+}
+
+/**
+ * Collects bytes, in whatever pieces they come, and calls `take` once per whole message.
+ * @returns takes the next piece; throws if the other side does not speak this format.
+ */
+export function frameReader(
+  take: (message: Readonly<Record<string, unknown>>) => void,
+): (bytes: Uint8Array) => void {
+  let pieces: Uint8Array[] = []
+  let waiting = 0
+  return (bytes) => {
+    pieces.push(bytes)
+    waiting += bytes.length
+    for (;;) {
+      if (waiting < 4) return
+      const head = pieces[0]
+      if (head === undefined || head.length < 4) pieces = [joined(pieces, waiting)]
+      const first = pieces[0] ?? head
+      if (first === undefined) return
+      const length = new DataView(first.buffer, first.byteOffset).getUint32(0)
+      if (length > frameBytesMax) throw new LimitExceededError(`a frame of ${length} bytes`)
+      if (waiting < 4 + length) return
+      const all = joined(pieces, waiting)
+      const rest = all.subarray(4 + length)
+      pieces = rest.length === 0 ? [] : [rest]
+      waiting = rest.length
+      take(messageOf(all.subarray(4, 4 + length)))
+    }
+  }
+}
+
+function joined(pieces: readonly Uint8Array[], length: number): Uint8Array {
+  const [only] = pieces
+  if (pieces.length === 1 && only !== undefined) return only
+  const all = new Uint8Array(length)
+  let at = 0
+  for (const piece of pieces) {
+    all.set(piece, at)
+    at += piece.length
+  }
+  return all
+}
+
+function messageOf(bytes: Uint8Array): Readonly<Record<string, unknown>> {
+  const message: unknown = JSON.parse(new TextDecoder().decode(bytes), (_key, value: unknown) => {
+    if (typeof value !== 'string' || !value.startsWith(mark)) return value
+    return value[1] === 'n' ? BigInt(value.slice(2)) : value.slice(2)
+  })
+  if (typeof message !== 'object' || message === null || !('v' in message)) {
+    throw new TypeError('a frame without a version')
+  }
+  if (message.v !== linkVersion) throw new TypeError(`a frame of version ${String(message.v)}`)
+  return message as unknown as Readonly<Record<string, unknown>>
+}
