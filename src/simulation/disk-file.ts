@@ -11,8 +11,15 @@ export interface FileNode {
   sizeBytes(): number
   /** @returns whether there was anything to make safe. */
   sync(): boolean
-  /** Keeps what is safe and a drawn part of the rest. */
-  crash(draws: Draws): void
+  /**
+   * The sync failed, and the kernel has given up: a drawn part of what it covered is safe, the rest never
+   * will be, though everybody still reads it.
+   */
+  failSync(draws: Draws): void
+  /** Keeps what is safe and a drawn part of the rest; with `torn`, sectors tear in the middle. */
+  crash(draws: Draws, torn: boolean): void
+  /** Flips one bit of a sector, as safe and as seen. @returns `false` if it is not wholly synced. */
+  flip(sector: number, draws: Draws): boolean
 }
 
 /** A write, or a truncation to `sizeBytes`. */
@@ -26,7 +33,7 @@ interface Content {
   size: number
 }
 
-const sectorBytes = 512
+export const sectorBytes = 512
 
 export function fileNode(): FileNode {
   const seen: Content = { bytes: new Uint8Array(0), size: 0 }
@@ -50,8 +57,21 @@ export function fileNode(): FileNode {
       unsynced = []
       return some
     },
-    crash(draws) {
-      for (const entry of survivors(unsynced, draws)) apply(safe, entry)
+    failSync(draws) {
+      for (const entry of survivors(unsynced, draws, false)) apply(safe, entry)
+      unsynced = []
+    },
+    flip(sector, draws) {
+      const start = sector * sectorBytes
+      const length = Math.min(sectorBytes, safe.size - start)
+      if (unsynced.length > 0 || length <= 0) return false
+      const position = start + draws.below(length)
+      const bit = 1 << draws.below(8)
+      for (const { bytes } of [safe, seen]) bytes[position] = (bytes[position] ?? 0) ^ bit
+      return true
+    },
+    crash(draws, torn) {
+      for (const entry of survivors(unsynced, draws, torn)) apply(safe, entry)
       unsynced = []
       seen.bytes = safe.bytes.slice()
       seen.size = safe.size
@@ -60,17 +80,25 @@ export function fileNode(): FileNode {
 }
 
 /** What of the unsynced writes reached the platter: a prefix, or any whole sectors of them. */
-function survivors(unsynced: readonly Change[], draws: Draws): readonly Change[] {
+function survivors(unsynced: readonly Change[], draws: Draws, torn: boolean): readonly Change[] {
   if (unsynced.length === 0) return []
-  if (draws.happens(0.5)) return unsynced.slice(0, draws.below(unsynced.length + 1))
-  return unsynced.flatMap((entry) => {
+  if (!torn && draws.happens(0.5)) return unsynced.slice(0, draws.below(unsynced.length + 1))
+  return unsynced.flatMap((entry): readonly Change[] => {
     if (!('bytes' in entry)) return draws.happens(0.5) ? [entry] : []
-    return sectors(entry.position, entry.bytes).filter(() => draws.happens(0.5))
+    const kept = sectors(entry.position, entry.bytes).filter(() => draws.happens(0.5))
+    return torn ? kept.map((piece) => tear(piece, draws)) : kept
   })
 }
 
-function sectors(position: number, bytes: Uint8Array): Change[] {
-  const pieces: Change[] = []
+type Write = { readonly position: number; readonly bytes: Uint8Array }
+
+/** The power went while this sector was written: its first bytes are new, the others old. */
+function tear({ position, bytes }: Write, draws: Draws): Write {
+  return { position, bytes: bytes.subarray(0, draws.below(bytes.length + 1)) }
+}
+
+function sectors(position: number, bytes: Uint8Array): Write[] {
+  const pieces: Write[] = []
   for (let start = 0; start < bytes.length; ) {
     const length = Math.min(sectorBytes - ((position + start) % sectorBytes), bytes.length - start)
     pieces.push({ position: position + start, bytes: bytes.subarray(start, start + length) })

@@ -3,18 +3,27 @@
  * `sync`, a name until `syncDirectory`. A killed process loses nothing; a power cut keeps what was
  * synced and a drawn part of the rest: all, nothing, a prefix of the writes, or single sectors.
  */
-import { UnavailableError } from '../errors.ts'
+import { OutcomeUnknownError, UnavailableError } from '../errors.ts'
 import type { Disk, DiskFile, OpenMode } from '../runtime/disk.ts'
 import type { Draws } from './chance.ts'
 import type { Core } from './core.ts'
-import { type FileNode, fileNode } from './disk-file.ts'
+import { type FileNode, fileNode, sectorBytes } from './disk-file.ts'
 import { type Incarnation, never } from './incarnation.ts'
 import { streamOf } from './weather.ts'
 
 export interface MachineDisk {
   disk(owner: Incarnation): Disk
-  crash(): void
+  /** Power cut; with `torn` the sectors being written tear in the middle. */
+  crash(torn: boolean): void
+  /** The disk is gone, and an empty one is in its place. */
+  lose(): void
+  /** Flips a bit of a safe sector that may rot. @returns which; `undefined` if there is none. */
+  rot(draws: Draws, mayRot: MayRot): string | undefined
+  holds(path: string, sizeBytes: number): boolean
 }
+
+/** Would this sector of this file still be whole on a majority of those who have it? */
+export type MayRot = (path: string, sector: number) => boolean
 
 /** A change of names that is not durable yet, and the folders whose sync makes it so. */
 interface NameChange {
@@ -22,6 +31,8 @@ interface NameChange {
   apply(names: Map<string, FileNode>): void
 }
 
+/** Folders that are always there. */
+const roots = ['', '/', '.'] as const
 const times = { quick: 30, sync: 2_000 } as const
 
 export function machineDisk(core: Core, machine: string): MachineDisk {
@@ -29,7 +40,8 @@ export function machineDisk(core: Core, machine: string): MachineDisk {
   let names = new Map<string, FileNode>()
   let durableNames = new Map<string, FileNode>()
   let changes: NameChange[] = []
-  const folders = new Set<string>(['', '/', '.'])
+  const folders = new Set<string>(roots)
+  const trouble = weather.diskOf(machine)
   const crashDraws = streamOf(core.key, `disk crash of ${machine}`)
 
   function change(folderPaths: readonly string[], apply: NameChange['apply']): void {
@@ -97,6 +109,18 @@ export function machineDisk(core: Core, machine: string): MachineDisk {
 
     function file(node: FileNode, path: string): DiskFile {
       let open = true
+      const write = (position: number, bytes: Uint8Array): void => {
+        // Space that a file has already is there, also on a full disk.
+        if (position + bytes.length > use().sizeBytes()) requireSpace(draws, path)
+        use().write(position, bytes)
+      }
+      const sync = (): void => {
+        if (trouble.syncFailureShare > 0 && draws.happens(trouble.syncFailureShare)) {
+          use().failSync(draws)
+          throw new OutcomeUnknownError(`${path}: sync failed`)
+        }
+        if (use().sync()) core.progress.committed()
+      }
       const use = (): FileNode => {
         if (!open) throw new UnavailableError(`${path}: the file is closed`)
         return node
@@ -106,12 +130,9 @@ export function machineDisk(core: Core, machine: string): MachineDisk {
           operation(times.quick, 'disk read', () => use().read(position, length)),
         writeAt(position, bytes) {
           const copy = bytes.slice()
-          return operation(times.quick, 'disk write', () => use().write(position, copy))
+          return operation(times.quick, 'disk write', () => write(position, copy))
         },
-        sync: () =>
-          operation(times.sync, 'disk sync', () => {
-            if (use().sync()) core.progress.committed()
-          }),
+        sync: () => operation(times.sync, 'disk sync', sync),
         truncate: (sizeBytes) =>
           operation(times.quick, 'disk write', () => use().truncate(sizeBytes)),
         sizeBytes: () => operation(times.quick, 'disk read', () => use().sizeBytes()),
@@ -124,14 +145,41 @@ export function machineDisk(core: Core, machine: string): MachineDisk {
 
     return {
       open: (path, mode) =>
-        operation(times.quick, 'disk open', () => file(openNode(normal(path), mode), normal(path))),
+        operation(times.quick, 'disk open', () => {
+          if (mode === 'create' && !names.has(normal(path))) requireSpace(draws, path)
+          return file(openNode(normal(path), mode), normal(path))
+        }),
       rename: (source, target) =>
         operation(times.quick, 'disk rename', () => rename(normal(source), normal(target))),
       remove: (path) => operation(times.quick, 'disk remove', () => remove(normal(path))),
       list: (path) => operation(times.quick, 'disk list', () => list(normal(path))),
       makeDirectory: (path) => operation(times.quick, 'disk mkdir', () => makeDirectory(path)),
-      syncDirectory: (path) => operation(times.sync, 'disk sync', () => syncDirectory(path)),
+      syncDirectory: (path) =>
+        operation(times.sync, 'disk sync', () => {
+          if (trouble.syncFailureShare > 0 && draws.happens(trouble.syncFailureShare)) {
+            throw new OutcomeUnknownError(`${path}: sync failed`)
+          }
+          syncDirectory(path)
+        }),
     }
+  }
+
+  function requireSpace(draws: Draws, path: string): void {
+    if (trouble.fullShare === 0 || !draws.happens(trouble.fullShare)) return
+    throw new UnavailableError(`${path}: no space left on the disk`)
+  }
+
+  function rot(draws: Draws, mayRot: MayRot): string | undefined {
+    const paths = [...durableNames.keys()].sort()
+    for (let attempt = 0; attempt < 16 && paths.length > 0; attempt++) {
+      const path = draws.pick(paths)
+      const node = durableNames.get(path)
+      const sectors = Math.ceil((node?.sizeBytes() ?? 0) / sectorBytes)
+      const sector = draws.below(Math.max(1, sectors))
+      if (sectors === 0 || !mayRot(path, sector)) continue
+      if (node?.flip(sector, draws)) return `${path} sector ${sector}`
+    }
+    return undefined
   }
 
   function list(folder: string): readonly string[] {
@@ -144,13 +192,22 @@ export function machineDisk(core: Core, machine: string): MachineDisk {
 
   return {
     disk,
-    crash() {
+    rot,
+    holds: (path, sizeBytes) => (durableNames.get(path)?.sizeBytes() ?? 0) >= sizeBytes,
+    lose() {
+      names = new Map()
+      durableNames = new Map()
+      changes = []
+      folders.clear()
+      for (const root of roots) folders.add(root)
+    },
+    crash(torn) {
       // A journal keeps the order of name changes: what survives is a prefix of them.
       const kept = keptCount(changes.length, crashDraws)
       for (const entry of changes.slice(0, kept)) entry.apply(durableNames)
       changes = []
       for (const node of new Set([...names.values(), ...durableNames.values()])) {
-        node.crash(crashDraws)
+        node.crash(crashDraws, torn)
       }
       names = new Map(durableNames)
       durableNames = new Map(names)

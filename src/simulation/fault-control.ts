@@ -3,9 +3,7 @@
  * healing undoes; a fault whose target does not exist, or is dead already, does nothing and is not
  * counted.
  */
-import { drawsOf, hashText, mix } from './chance.ts'
-import type { SimulatedMachine } from './machine.ts'
-import type { SimulatedProcess } from './process.ts'
+import { type Blow, blows } from './fault-blows.ts'
 import type { Stage } from './run.ts'
 import type { Fault, FaultControl, FaultKind } from './world.ts'
 
@@ -16,9 +14,6 @@ export interface Faults {
   /** All is well: links whole, clocks right, machines up, processes alive and running. */
   healAll(): void
 }
-
-/** Who was struck, and how it ends; `undefined` if nothing was there to strike. */
-type Blow = { readonly whom: string; readonly end: () => void } | undefined
 
 export function faultControl(stage: Stage): Faults {
   const { scheduler, nature, trace, weather } = stage.core
@@ -31,7 +26,8 @@ export function faultControl(stage: Stage): Faults {
 
   function applyLevels(): void {
     weather.datagramLoss = strongest('datagram-loss')
-    weather.datagramCopies = weather.datagramLoss / 2
+    weather.datagramDisorder = strongest('datagram-disorder')
+    weather.datagramCopies = Math.max(weather.datagramLoss, weather.datagramDisorder) / 2
     weather.hintLoss = strongest('hint-loss')
     weather.networkDelayUs = strongest('slow-network') * 1_000
   }
@@ -50,42 +46,9 @@ export function faultControl(stage: Stage): Faults {
     }
   }
 
-  function cutAll(fault: Fault): Blow {
-    const links = chosenLinks(stage, fault)
-    if (links.length === 0) return undefined
-    for (const [source, target] of links) weather.cut(source, target)
-    return {
-      whom: links.map(([source, target]) => `${source}>${target}`).join(' '),
-      end() {
-        for (const [source, target] of links) weather.mend(source, target)
-      },
-    }
-  }
-
   function strike(fault: Fault): Blow {
-    const { kind, amount = 0 } = fault
-    switch (kind) {
-      case 'kill':
-      case 'pause':
-        return strikeProcess(fault, chosenProcess(stage, fault))
-      case 'machine-crash':
-        return crash(chosenMachine(stage, fault, mayCrash))
-      case 'partition':
-      case 'one-way-partition':
-        return cutAll(fault)
-      case 'stream-break':
-        return breakStreams(stage, fault)
-      case 'datagram-loss':
-      case 'hint-loss':
-      case 'slow-network':
-        return raise(kind, amount)
-      default:
-        return strikeMachine(
-          stage,
-          fault,
-          chosenMachine(stage, fault, () => true),
-        )
-    }
+    const blow = blows[fault.kind]
+    return blow === undefined ? raise(fault.kind, fault.amount ?? 0) : blow(stage, fault)
   }
 
   function due(fault: Fault): void {
@@ -133,7 +96,7 @@ export function faultControl(stage: Stage): Faults {
       levels.clear()
       weather.clear()
       for (const machine of stage.machines.values()) {
-        machine.clock.correctWall()
+        machine.clock.correct()
         machine.restart()
         for (const process of machine.processes.values()) {
           process.resume()
@@ -142,101 +105,4 @@ export function faultControl(stage: Stage): Faults {
       }
     },
   }
-}
-
-function strikeProcess({ kind, durationMs }: Fault, process: SimulatedProcess | undefined): Blow {
-  if (process?.alive() !== true) return undefined
-  if (kind === 'pause') {
-    process.pause(durationMs)
-    return { whom: process.name, end: () => {} }
-  }
-  process.end('kill')
-  return { whom: process.name, end: () => process.start() }
-}
-
-function crash(machine: SimulatedMachine | undefined): Blow {
-  if (machine?.isUp() !== true) return undefined
-  machine.crash()
-  return { whom: machine.name, end: () => machine.restart() }
-}
-
-function strikeMachine(
-  { core }: Stage,
-  { kind, amount = 0 }: Fault,
-  machine: SimulatedMachine | undefined,
-): Blow {
-  if (machine === undefined) return undefined
-  const whom = `${machine.name} ${amount}`
-  if (kind === 'slow-disk') {
-    core.weather.diskFactor.set(machine.name, amount)
-    return { whom, end: () => core.weather.diskFactor.delete(machine.name) }
-  }
-  if (kind === 'wall-clock-step') {
-    machine.clock.stepWall(amount)
-    return { whom, end: () => machine.clock.stepWall(-amount) }
-  }
-  machine.clock.driftWall(amount)
-  return { whom, end: () => machine.clock.driftWall(0) }
-}
-
-function breakStreams({ core, fabric }: Stage, fault: Fault): Blow {
-  const draws = drawsOf(mix(core.key, hashText(fault.target)))
-  const broken = fabric.streams.breakSome(() => draws.happens(fault.amount ?? 1))
-  return broken === 0 ? undefined : { whom: `${broken} streams`, end: () => {} }
-}
-
-/**
- * `any:123` names whoever has the least hash under 123, whatever else there is: so a fault keeps its
- * target when others are taken from the plan. Any other target is a name.
- */
-function choose(names: readonly string[], target: string): string | undefined {
-  if (!target.startsWith('any:')) return names.includes(target) ? target : undefined
-  const salt = Number(target.slice(4)) | 0
-  const rank = (name: string): number => mix(salt, hashText(name))
-  return [...names].sort((left, right) => rank(left) - rank(right))[0]
-}
-
-function chosenProcess({ machines }: Stage, fault: Fault): SimulatedProcess | undefined {
-  const processes = [...machines.values()]
-    .flatMap((machine) => [...machine.processes.values()])
-    .filter((process) => !process.role.protected)
-  const name = choose(
-    processes.map((process) => process.name),
-    fault.target,
-  )
-  return processes.find((process) => process.name === name)
-}
-
-function chosenMachine(
-  { machines }: Stage,
-  fault: Fault,
-  may: (machine: SimulatedMachine) => boolean,
-): SimulatedMachine | undefined {
-  const names = [...machines.values()].filter(may).map((machine) => machine.name)
-  return machines.get(choose(names, fault.target) ?? '')
-}
-
-/** A machine with a client or a protected process on it keeps its power. */
-function mayCrash({ processes }: SimulatedMachine): boolean {
-  const all = [...processes.values()]
-  return all.length > 0 && all.every((process) => !process.role.protected)
-}
-
-/** The directions that a partition cuts. A target `a|b` names the two machines. */
-function chosenLinks({ machines }: Stage, fault: Fault): readonly (readonly [string, string])[] {
-  const names = [...machines.keys()]
-  const [named, other] = fault.target.split('|')
-  const source = choose(names, other === undefined ? fault.target : (named ?? ''))
-  const rest = names.filter((name) => name !== source)
-  const target = other ?? choose(rest, fault.target)
-  if (source === undefined || target === undefined) return []
-  const targets = fault.amount === 1 && other === undefined ? rest : [target]
-  return targets.flatMap((name): (readonly [string, string])[] =>
-    fault.kind === 'partition'
-      ? [
-          [source, name],
-          [name, source],
-        ]
-      : [[source, name]],
-  )
 }

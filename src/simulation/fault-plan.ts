@@ -6,7 +6,7 @@
 import { type Draws, drawsOf, hashText, mix, seedKey } from './chance.ts'
 import type { Fault, FaultKind } from './world.ts'
 
-/** All kinds of random fault, in the order in which they are drawn. */
+/** What `'all'` means: the kinds that every correct program survives, in the order of drawing. */
 export const faultKinds: readonly FaultKind[] = [
   'kill',
   'machine-crash',
@@ -20,7 +20,17 @@ export const faultKinds: readonly FaultKind[] = [
   'slow-disk',
   'wall-clock-step',
   'wall-clock-drift',
+  'torn-write',
+  'disk-full',
+  'sync-failure',
+  'half-open',
+  'datagram-disorder',
+  'monotonic-drift',
+  'wall-clock-freeze',
 ]
+
+/** Kinds that only programs made for them survive: asked for by name. */
+export const optionalFaultKinds: readonly FaultKind[] = ['suspend', 'machine-loss', 'bit-rot']
 
 export interface PlanOptions {
   readonly kinds: readonly FaultKind[]
@@ -88,6 +98,16 @@ function amountOf(kind: FaultKind, draws: Draws): { readonly amount?: number } {
       return { amount: draws.pick([-86_400_000, -60_000, -1_000, 1_000, 60_000, 3_600_000]) }
     case 'wall-clock-drift':
       return { amount: draws.pick([-100_000, -1_000, 1_000, 100_000]) }
+    case 'disk-full':
+    case 'sync-failure':
+      return { amount: draws.pick([0.1, 0.5, 1]) }
+    case 'half-open':
+      return { amount: draws.pick([0.2, 0.5, 1]) }
+    case 'datagram-disorder':
+      return { amount: draws.pick([0.05, 0.3, 0.8]) }
+    case 'monotonic-drift':
+      // Two clocks that part by half a percent each still leave the holder of a lease the first to know.
+      return { amount: draws.pick([-5_000, -500, 500, 5_000]) }
     default:
       return {}
   }

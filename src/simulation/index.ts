@@ -1,6 +1,6 @@
 export type { Platform } from './core.ts'
 export { expectClean, SimulationError } from './expect-clean.ts'
-export { faultKinds } from './fault-plan.ts'
+export { faultKinds, optionalFaultKinds } from './fault-plan.ts'
 export { inVirtualTimeOn } from './in-virtual-time.ts'
 export { type Scenario, simulateOn } from './simulate.ts'
 export type {

@@ -1,6 +1,6 @@
 /**
- * The clocks of one machine. The monotonic clock counts from the boot and stands for nothing else;
- * the wall clock starts out right and is then stepped and bent by faults.
+ * The clocks of one machine. The monotonic clock counts from the boot and stands for nothing else; it may
+ * run a little fast or slow. The wall clock starts out right and is then stepped and bent by faults.
  */
 import type { Clock } from '../runtime/clock.ts'
 import { drawId } from './chance.ts'
@@ -14,8 +14,17 @@ export interface MachineClock {
   stepWall(byMs: number): void
   /** From now on the wall clock gains (or loses) so many microseconds per second. */
   driftWall(partsPerMillion: number): void
-  /** The wall clock is right again. */
-  correctWall(): void
+  /** From now on the monotonic clock gains (or loses) so many microseconds per second. */
+  driftMonotonic(partsPerMillion: number): void
+  /** The monotonic clock stands still, as in a suspended virtual machine. */
+  freeze(): void
+  thaw(): void
+  /** Time since the boot as this machine counts it, in microseconds. */
+  monotonicUs(): number
+  /** How long the monotonic clock takes to count so many microseconds, in true ones. */
+  trueUs(countedUs: number): number
+  /** All clocks run as they should. */
+  correct(): void
 }
 
 /** 2030-01-01 UTC: every world begins on this day, on every machine that runs it. */
@@ -26,6 +35,8 @@ export function machineClock(core: Core, machine: string): MachineClock {
   const draws = streamOf(core.key, `clock of ${machine}`)
   let bootedUs = 0
   let upUs = 0
+  let rate = 1
+  let frozen = false
   let bootId = ''
   let stepMs = 0
   let driftPpm = 0
@@ -35,16 +46,26 @@ export function machineClock(core: Core, machine: string): MachineClock {
     return ((scheduler.nowUs() - driftSinceUs) * driftPpm) / 1_000_000_000
   }
 
+  const monotonicUs = (): number => (frozen ? upUs : (scheduler.nowUs() - bootedUs) * rate + upUs)
+
+  /** What was counted so far stays counted; from now on it goes at another rate. */
+  function turnOver(change: () => void): void {
+    upUs = monotonicUs()
+    bootedUs = scheduler.nowUs()
+    change()
+  }
+
   const clockOfMachine: MachineClock = {
     clock: {
       wallMs: () => Math.floor(beginningMs + scheduler.nowUs() / 1_000 + stepMs + driftedMs()),
-      monotonicMs: () => (scheduler.nowUs() - bootedUs + upUs) / 1_000,
+      monotonicMs: () => monotonicUs() / 1_000,
       get bootId() {
         return bootId
       },
     },
     boot() {
       bootedUs = scheduler.nowUs()
+      frozen = false
       upUs = 1_000_000 + draws.below(600_000) * 1_000
       bootId = drawId(draws)
     },
@@ -56,9 +77,28 @@ export function machineClock(core: Core, machine: string): MachineClock {
       driftSinceUs = scheduler.nowUs()
       driftPpm = partsPerMillion
     },
-    correctWall() {
+    driftMonotonic(partsPerMillion) {
+      turnOver(() => {
+        rate = 1 + partsPerMillion / 1_000_000
+      })
+    },
+    freeze: () =>
+      turnOver(() => {
+        frozen = true
+      }),
+    thaw: () =>
+      turnOver(() => {
+        frozen = false
+      }),
+    monotonicUs,
+    trueUs: (countedUs) => (rate === 1 ? countedUs : Math.ceil(countedUs / rate)),
+    correct() {
       stepMs = 0
       driftPpm = 0
+      turnOver(() => {
+        frozen = false
+        rate = 1
+      })
     },
   }
   clockOfMachine.boot()

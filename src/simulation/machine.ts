@@ -5,8 +5,9 @@
 import type { Disk } from '../runtime/disk.ts'
 import type { Network } from '../runtime/network.ts'
 import type { SqlEngine } from '../runtime/sql.ts'
+import type { Draws } from './chance.ts'
 import type { Core } from './core.ts'
-import { machineDisk } from './disk.ts'
+import { type MayRot, machineDisk } from './disk.ts'
 import type { Incarnation } from './incarnation.ts'
 import { type MachineClock, machineClock } from './machine-clock.ts'
 import type { Fabric } from './network.ts'
@@ -23,8 +24,14 @@ export interface SimulatedMachine {
   network(owner: Incarnation): Network
   disk(owner: Incarnation): Disk
   sql(owner: Incarnation): SqlEngine
-  crash(): void
+  /** Power cut. `torn`: sectors being written tear in the middle. `lost`: the disk is gone too. */
+  crash(options?: { readonly torn?: boolean; readonly lost?: boolean }): void
+  hasLostDisk(): boolean
   restart(): void
+  /** Flips a bit of a synced sector, if one may rot. @returns what rotted. */
+  rot(draws: Draws, mayRot: MayRot): string | undefined
+  /** Does a file of this path have so many bytes? */
+  holds(path: string, sizeBytes: number): boolean
   /** The world is over. */
   close(): void
 }
@@ -35,6 +42,7 @@ export function simulatedMachine(core: Core, fabric: Fabric, name: string): Simu
   const sql = sqlDisk(core, name)
   const processes = new Map<string, SimulatedProcess>()
   let up = true
+  let lost = false
   const interrupted = new Set<SimulatedProcess>()
   return {
     name,
@@ -45,7 +53,10 @@ export function simulatedMachine(core: Core, fabric: Fabric, name: string): Simu
     network: (owner) => fabric.network(owner, name),
     disk: (owner) => disk.disk(owner),
     sql: (owner) => sql.engine(owner),
-    crash() {
+    hasLostDisk: () => lost,
+    rot: (draws, mayRot) => disk.rot(draws, mayRot),
+    holds: (path, sizeBytes) => disk.holds(path, sizeBytes),
+    crash(options = {}) {
       if (!up) return
       up = false
       for (const process of processes.values()) {
@@ -53,8 +64,12 @@ export function simulatedMachine(core: Core, fabric: Fabric, name: string): Simu
         interrupted.add(process)
         process.end('power-cut')
       }
-      disk.crash()
+      disk.crash(options.torn ?? false)
       sql.crash()
+      if (options.lost !== true) return
+      lost = true
+      disk.lose()
+      sql.close()
     },
     restart() {
       if (up) return

@@ -147,7 +147,10 @@ export function fabric(core: Core, isUp: (host: string) => boolean): Fabric {
     const copy = bytes.slice()
     for (let sent = 0; sent < copies; sent++) {
       const lost = draws.happens(weather.datagramLoss)
-      const travelUs = weather.travelUs(source, host, draws)
+      let travelUs = weather.travelUs(source, host, draws)
+      if (weather.datagramDisorder > 0 && draws.happens(weather.datagramDisorder)) {
+        travelUs += draws.below(500_000)
+      }
       if (lost) continue
       const arrive = (): void => {
         const bound = sockets.get(target)

@@ -67,7 +67,7 @@ describe('a file', () => {
       file.write(0, new Uint8Array(2_048).fill(1))
       file.sync()
       file.write(100, new Uint8Array(1_500).fill(2))
-      file.crash(drawsOf(seed))
+      file.crash(drawsOf(seed), false)
       const bytes = file.read(0, 4_096)
       expect(bytes.length).toBe(2_048)
       for (const [start, end] of [

@@ -10,6 +10,7 @@ import { type Draws, drawId, drawsOf, hashText, mix } from './chance.ts'
 import type { Core } from './core.ts'
 import type { Incarnation } from './incarnation.ts'
 import type { SimulatedMachine } from './machine.ts'
+import type { MachineClock } from './machine-clock.ts'
 import { streamOf } from './weather.ts'
 
 const century = 100 * 366 * 86_400_000
@@ -28,7 +29,7 @@ export function processRuntime(
       incarnation: drawId(drawsOf(mix(owner.key, 1))),
     },
     clock: machine.clock.clock,
-    timers: timersOf(core, owner),
+    timers: timersOf(core, machine.clock, owner),
     random: randomOf(owner),
     network: machine.network(owner),
     disk: machine.disk(owner),
@@ -38,7 +39,7 @@ export function processRuntime(
   }
 }
 
-function timersOf(core: Core, owner: Incarnation): Timers {
+function timersOf(core: Core, clock: MachineClock, owner: Incarnation): Timers {
   const late = core.weather.rough ? streamOf(owner.key, 'timers') : undefined
   return {
     schedule(delayMs, callback) {
@@ -46,8 +47,20 @@ function timersOf(core: Core, owner: Incarnation): Timers {
       // A loaded event loop fires late: mostly by little, sometimes by a few milliseconds.
       const word = late === undefined ? 0 : late.word()
       const lateUs = (word & 15) === 15 ? (word >>> 8) % 4_000 : (word >>> 8) % 200
-      const delayUs = Math.ceil(delay * 1_000) + (late === undefined ? 0 : lateUs)
-      const event = core.scheduler.after(owner, delayUs, 'timer', callback)
+      const countedUs = Math.ceil(delay * 1_000)
+      if (late === undefined) {
+        const event = core.scheduler.after(owner, countedUs, 'timer', callback)
+        return { cancel: () => core.scheduler.cancel(event) }
+      }
+      const dueUs = clock.monotonicUs() + countedUs
+      const { bootId } = clock.clock
+      // The clock may have slowed down or stood still since: then it is not yet time.
+      const due = (): void => {
+        const leftUs = clock.clock.bootId === bootId ? dueUs - clock.monotonicUs() : 0
+        if (leftUs < 1) callback()
+        else event = core.scheduler.after(owner, clock.trueUs(leftUs), 'timer', due)
+      }
+      let event = core.scheduler.after(owner, clock.trueUs(countedUs) + lateUs, 'timer', due)
       return { cancel: () => core.scheduler.cancel(event) }
     },
   }

@@ -4,8 +4,9 @@
  */
 import type { Runtime } from '../runtime/runtime.ts'
 import { RuntimeBypassedError } from './bypassed.ts'
-import { hashText, mix, seedKey } from './chance.ts'
+import { type Draws, hashText, mix, seedKey } from './chance.ts'
 import type { Core, Platform } from './core.ts'
+import { faultAtlas } from './fault-atlas.ts'
 import { faultControl } from './fault-control.ts'
 import { type Incarnation, incarnation } from './incarnation.ts'
 import { type SimulatedMachine, simulatedMachine } from './machine.ts'
@@ -58,6 +59,8 @@ export interface Stage {
     main: (runtime: Runtime) => Promise<void>,
   ): SimulatedProcess
   fail(name: string, message: string, error?: unknown): void
+  /** Lets a synced bit flip where a majority can still mend it. @returns where. */
+  rot(draws: Draws): string | undefined
 }
 
 export interface Verification {
@@ -81,6 +84,7 @@ export async function runOnce(
   const nature = incarnation('world', mix(key, hashText('nature')))
   const sky = weather(options.rough)
   const book = progress()
+  const atlas = faultAtlas()
   const core: Core = {
     key,
     scheduler: events,
@@ -130,6 +134,7 @@ export async function runOnce(
       return process
     },
     fail,
+    rot: (draws) => atlas.rot([...machines.values()], draws),
   }
   const faults = faultControl(stage)
 

@@ -3,8 +3,14 @@
  * one event at the end of its commit window, and its answer takes a while. Several writes share a commit;
  * reads wait for nobody's lock.
  */
-import { StoreBusyError } from '../errors.ts'
+import {
+  type HoldfastError,
+  OutcomeUnknownError,
+  StoreBusyError,
+  UnavailableError,
+} from '../errors.ts'
 import type { SqlBatch, SqlOutcome } from '../runtime/sql.ts'
+import type { BatchVerdict } from '../runtime/sql-batch.ts'
 import type { Draws } from './chance.ts'
 import type { Core } from './core.ts'
 import type { Incarnation } from './incarnation.ts'
@@ -145,10 +151,15 @@ export function sqlQueue(core: Core, machine: string): SqlQueue {
     group: readonly Pending[],
     full: boolean,
   ): void {
-    const verdicts = shared.file.write(
-      group.map(({ batch }) => batch),
-      full,
-    )
+    const batches = group.map(({ batch }) => batch)
+    const trouble = weather.diskOf(machine)
+    const { draws } = connection
+    const hits = (share: number): boolean => share > 0 && draws.happens(share)
+    const verdicts = hits(trouble.fullShare)
+      ? batches.map(() => failedWith(new UnavailableError(`${shared.path}: no space left`)))
+      : full && hits(trouble.syncFailureShare)
+        ? commitInDoubt(shared, batches, draws.happens(0.5))
+        : shared.file.write(batches, full)
     shared.writer = undefined
     if (verdicts.some(({ kind }) => kind === 'applied')) core.progress.committed()
     verdicts.forEach((verdict, index) => {
@@ -183,6 +194,24 @@ export function sqlQueue(core: Core, machine: string): SqlQueue {
   }
 
   return { pump }
+}
+
+/** The sync of the commit failed: it is there, until the power goes; or it is not. Nobody can tell. */
+function commitInDoubt(
+  { file, path }: Shared,
+  batches: readonly SqlBatch[],
+  isThere: boolean,
+): readonly BatchVerdict[] {
+  const verdicts = isThere ? file.write(batches, false) : batches.map(() => undefined)
+  return verdicts.map((verdict) =>
+    verdict === undefined || verdict.kind === 'applied'
+      ? failedWith(new OutcomeUnknownError(`${path}: the sync of the commit failed`))
+      : verdict,
+  )
+}
+
+function failedWith(error: HoldfastError): BatchVerdict {
+  return { kind: 'failed', error, transactionLost: false }
 }
 
 export function busyError(path: string, holder: Connection, busyMs: number): StoreBusyError {

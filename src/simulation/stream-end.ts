@@ -25,6 +25,8 @@ export interface StreamEnd {
   reading: boolean
   /** Nothing more is sent or taken by this side. */
   over: boolean
+  /** A middlebox forgot this connection: nothing arrives, for ever. */
+  silenced: boolean
   sentEnd: boolean
   gotEnd: boolean
   /** Bytes written that the peer has not taken. */
@@ -59,6 +61,7 @@ export function streamEnd(
     flushing: false,
     reading: true,
     over: false,
+    silenced: false,
     sentEnd: false,
     gotEnd: false,
     bufferedBytes: 0,

@@ -49,7 +49,7 @@ export function wire(core: Core, isUp: (host: string) => boolean, delivered: Del
   }
 
   function arrive(from: StreamEnd, to: StreamEnd, segment: Segment): void {
-    if (from.stalled.length > 0 || !reachable(from, to)) {
+    if (from.stalled.length > 0 || from.silenced || !reachable(from, to)) {
       from.stalled.push(segment)
       stallNow(from)
       return
@@ -67,7 +67,7 @@ export function wire(core: Core, isUp: (host: string) => boolean, delivered: Del
   function reset(source: StreamEnd, target: StreamEnd): void {
     const delayUs = weather.travelUs(source.host, target.host, source.draws)
     scheduler.after(nature, delayUs, 'reset', () => {
-      if (!reachable(source, target)) return
+      if (source.silenced || !reachable(source, target)) return
       fail(target, new UnavailableError(`the connection to ${target.remote} was reset`))
     })
   }
@@ -76,7 +76,8 @@ export function wire(core: Core, isUp: (host: string) => boolean, delivered: Del
   function goOn(): void {
     for (const end of [...troubled]) {
       const { peer } = end
-      if (peer === undefined || !reachable(end, peer) || !reachable(peer, end)) continue
+      if (peer === undefined || end.silenced) continue
+      if (!reachable(end, peer) || !reachable(peer, end)) continue
       const waiting = end.stalled
       end.stalled = []
       end.stall = 0

@@ -17,6 +17,8 @@ export interface Streams {
   stream(end: StreamEnd): ByteStream
   /** Breaks connections, as a middlebox that forgot them would. @returns how many. */
   breakSome(happens: () => boolean): number
+  /** Leaves connections half-open: nobody is told, and nothing arrives any more. @returns how many. */
+  silenceSome(happens: () => boolean): number
 }
 
 export function streams(core: Core, isUp: (host: string) => boolean): Streams {
@@ -105,6 +107,18 @@ export function streams(core: Core, isUp: (host: string) => boolean): Streams {
         broken++
       }
       return broken
+    },
+    silenceSome(happens) {
+      let silenced = 0
+      for (const end of open) {
+        const { peer } = end
+        // A connection within one machine meets no middlebox.
+        if (peer === undefined || end.silenced || peer.host === end.host || !happens()) continue
+        end.silenced = true
+        peer.silenced = true
+        silenced++
+      }
+      return silenced
     },
   }
 }

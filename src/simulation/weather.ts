@@ -14,11 +14,13 @@ export interface Weather {
   /** Shares from 0 to 1. */
   datagramLoss: number
   datagramCopies: number
+  /** Share of datagrams that are held up, and so overtaken. */
+  datagramDisorder: number
   hintLoss: number
   /** Extra delay of each message, in microseconds, at most. */
   networkDelayUs: number
-  /** How many times slower disks of these machines are. */
-  readonly diskFactor: Map<string, number>
+  /** The troubles of a machine's disk. */
+  diskOf(machine: string): DiskTrouble
   /** Do timers fire a little late, do streams split their bytes? Off in plain tests. */
   readonly rough: boolean
   /** Time for one message to travel. */
@@ -27,6 +29,15 @@ export interface Weather {
   diskUs(machine: string, baseUs: number, draws: Draws): number
   /** All is well again. */
   clear(): void
+}
+
+export interface DiskTrouble {
+  /** So many times slower. */
+  factor: number
+  /** Share of writes that find no space. */
+  fullShare: number
+  /** Share of syncs and commits that fail. */
+  syncFailureShare: number
 }
 
 // Tables instead of a logarithm: whole microseconds, the same on every engine. One in sixteen is slow.
@@ -38,15 +49,24 @@ const diskTimes = [4, 5, 6, 7, 8, 8, 9, 9, 10, 10, 11, 12, 14, 18, 30, 80] as co
 
 export function weather(rough: boolean): Weather {
   const cuts = new Map<string, number>()
+  const disks = new Map<string, DiskTrouble>()
   const link = (source: string, target: string): string => `${source}>${target}`
   const state: Weather = {
     rough,
     datagramLoss: 0,
     datagramCopies: 0,
+    datagramDisorder: 0,
     hintLoss: 0,
     networkDelayUs: 0,
-    diskFactor: new Map(),
     onMended: new Set(),
+    diskOf(machine) {
+      let disk = disks.get(machine)
+      if (disk === undefined) {
+        disk = { factor: 1, fullShare: 0, syncFailureShare: 0 }
+        disks.set(machine, disk)
+      }
+      return disk
+    },
     cut(source, target) {
       cuts.set(link(source, target), (cuts.get(link(source, target)) ?? 0) + 1)
     },
@@ -65,16 +85,19 @@ export function weather(rough: boolean): Weather {
     },
     diskUs(machine, baseUs, draws) {
       const word = draws.word()
-      const factor = state.diskFactor.get(machine) ?? 1
+      const factor = disks.get(machine)?.factor ?? 1
       return Math.ceil((baseUs * (diskTimes[word & 15] ?? 10) * factor) / 10) + ((word >>> 8) & 7)
     },
     clear() {
       cuts.clear()
       state.datagramLoss = 0
       state.datagramCopies = 0
+      state.datagramDisorder = 0
       state.hintLoss = 0
       state.networkDelayUs = 0
-      state.diskFactor.clear()
+      for (const disk of disks.values()) {
+        Object.assign(disk, { factor: 1, fullShare: 0, syncFailureShare: 0 })
+      }
       for (const mended of state.onMended) mended()
     },
   }

@@ -91,7 +91,10 @@ export interface FaultControl {
   stepWallClock(machine: string, byMs: number): void
 }
 
-/** The kinds of random fault. A plan draws from these; each seed switches some off entirely. */
+/**
+ * The kinds of random fault. A plan draws from these; each seed switches some off entirely. `'all'` is
+ * what every correct program survives; the last three must be asked for by name.
+ */
 export type FaultKind =
   | 'kill'
   | 'machine-crash'
@@ -105,6 +108,26 @@ export type FaultKind =
   | 'slow-disk'
   | 'wall-clock-step'
   | 'wall-clock-drift'
+  /** A power cut that also tears unsynced sectors in the middle. */
+  | 'torn-write'
+  /** Writes are refused for want of space: nothing happened. */
+  | 'disk-full'
+  /** A sync or commit fails part way: what it covered may or may not be on disk, now and later. */
+  | 'sync-failure'
+  /** A middlebox forgets connections: both sides go on, and hear nothing more from each other. */
+  | 'half-open'
+  /** Datagrams come doubled, and late by up to half a second. */
+  | 'datagram-disorder'
+  /** A machine's monotonic clock runs fast or slow, by no more than the drift margin of leases allows. */
+  | 'monotonic-drift'
+  /** A wall clock stands still. */
+  | 'wall-clock-freeze'
+  /** By name only: a machine stands still with its monotonic clock, as a suspended virtual machine. */
+  | 'suspend'
+  /** By name only: a power cut that takes the disk with it; never of more than a minority. */
+  | 'machine-loss'
+  /** By name only: a synced bit flips; never in more than a minority of the copies of a sector. */
+  | 'bit-rot'
 
 /** One planned fault: data, so that it can be shrunk, saved and drawn. */
 export interface Fault {

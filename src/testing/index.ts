@@ -2,7 +2,7 @@
  * `holdfast/testing`: put your own service on trial, in virtual time and under faults.
  */
 export { expectClean, SimulationError } from '../simulation/expect-clean.ts'
-export { faultKinds } from '../simulation/fault-plan.ts'
+export { faultKinds, optionalFaultKinds } from '../simulation/fault-plan.ts'
 export { inVirtualTime, simulate } from '../simulation/node/index.ts'
 export type { Scenario } from '../simulation/simulate.ts'
 export type {

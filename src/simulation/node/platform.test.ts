@@ -1,5 +1,6 @@
 /** Both ways to let promises settle between two events give the same world. */
 import { expect, it } from 'vitest'
+import type { Runtime } from '../../runtime/runtime.ts'
 import { sleep } from '../../runtime/sleep.ts'
 import { simulateOn } from '../simulate.ts'
 import type { World } from '../world.ts'
@@ -7,14 +8,15 @@ import { nodePlatform } from './platform.ts'
 
 function scenario(world: World): void {
   for (const name of ['a', 'b']) {
-    world.machine(name).process('writer', async (own) => {
+    const writer = async (own: Runtime): Promise<void> => {
       const file = await own.sql.open({ path: 'f', migrations: ['CREATE TABLE t (n INTEGER)'] })
       for (let n = 0; ; n++) {
         await file.run({ statements: [{ sql: 'INSERT INTO t VALUES (?1)', parameters: [n] }] })
         await Promise.all([sleep(own.timers, 50), Promise.resolve().then(() => n)])
         own.probe.note('wrote', { n })
       }
-    })
+    }
+    world.machine(name).process('writer', writer, { mayThrow: true })
   }
   world.client('client', (runtime) => sleep(runtime.timers, 2_000))
 }
