@@ -4,7 +4,6 @@
  * at a service that works on it.
  */
 import type { chance } from './chance.ts'
-import type { Placed } from './customers.ts'
 import type { ShopClient } from './shop-client.ts'
 
 /** Each step, and the services that have a hand in it. */
@@ -21,8 +20,6 @@ const workers: Readonly<Record<string, readonly string[]>> = {
 
 /** How long to wait for an order to come into the step. */
 const waitMaxMs = 2_000
-/** Orders looked at in one go. */
-const lookedAt = 6
 
 export interface Shot {
   readonly step: string
@@ -34,7 +31,7 @@ export interface Shot {
 
 export interface Aim {
   /** Waits for the next step's moment. The kill that follows is reported with `fired`. */
-  next(unfinished: () => readonly Placed[]): Promise<Shot>
+  next(): Promise<Shot>
   fired(shot: Shot, unfinished: number): void
   /** The table, line by line. */
   table(): readonly string[]
@@ -46,28 +43,14 @@ export function aim(client: ShopClient, draw: ReturnType<typeof chance>): Aim {
   const tally = new Map(Object.keys(workers).map((step) => [step, { kills: 0, inVain: 0 }]))
   const underWay: number[] = []
 
-  async function isIn(step: string, { orderId }: Placed): Promise<boolean> {
-    const view = await client.read<{ steps: readonly { name: string; state: string }[] }>(
-      `/api/orders/${orderId}`,
-    )
-    return view?.steps.some(({ name, state }) => name === step && state === 'running') === true
-  }
-
   return {
-    async next(unfinished) {
+    async next() {
       // The step with the fewest tries so far, so that none is left out.
       const tries = [...tally].map(([step, { kills, inVain }]) => [step, kills + inVain] as const)
       const [step = ''] = tries.reduce((least, each) => (each[1] < least[1] ? each : least))
       const endBy = performance.now() + waitMaxMs
       let hit = false
-      while (!hit && performance.now() < endBy) {
-        // Early steps are found among the youngest orders, late ones among the oldest.
-        const open = unfinished()
-        if (open.length === 0) await new Promise((resolve) => setTimeout(resolve, 10))
-        if (open.length === 0) continue
-        const some = Array.from({ length: lookedAt }, () => draw.pick(open))
-        hit = (await Promise.all(some.map((placed) => isIn(step, placed)))).some((is) => is)
-      }
+      while (!hit && performance.now() < endBy) hit = (await client.runningSteps()).has(step)
       const service = draw.integer(4) === 0 ? undefined : draw.pick(workers[step] ?? [])
       return { step, hit, service }
     },

@@ -118,7 +118,7 @@ async function trial(): Promise<number> {
       continue
     }
     if (pauses.delete(done)) paused.push(pauseOne(client, Number(values['pause-ms'])))
-    const shot = await aiming.next(crowd.unfinished)
+    const shot = await aiming.next()
     const underWay = crowd.unfinished().length
     if (underWay < unfinishedMin || !(await killOne(client, shot.service, killed))) continue
     aiming.fired(shot, underWay)

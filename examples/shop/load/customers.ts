@@ -39,14 +39,18 @@ export function customers(
   let index = 0
 
   async function order(key: string): Promise<void> {
-    const mustFail = draw.integer(20) === 0
-    const userId = draw.pick(users)
-    const items = mustFail
-      ? [
-          { sku: draw.pick(skus), quantity: 1 },
-          { sku: absurdSku, quantity: absurdQuantity },
-        ]
-      : [{ sku: draw.pick(skus.slice(0, 99)), quantity: 1 + draw.integer(3) }]
+    // One in twenty asks for more than there is, one in twenty has no account: the latter fails when
+    // its pieces are reserved already, so that they must be given back.
+    const kind = draw.integer(20)
+    const mustFail = kind < 2
+    const userId = kind === 1 ? 'nobody' : draw.pick(users)
+    const items =
+      kind === 0
+        ? [
+            { sku: draw.pick(skus), quantity: 1 },
+            { sku: absurdSku, quantity: absurdQuantity },
+          ]
+        : [{ sku: draw.pick(skus.slice(0, 99)), quantity: 1 + draw.integer(3) }]
     const orderId = await client.place(
       { userId, items },
       key,

@@ -29,8 +29,25 @@ export interface ShopClient {
   invariants(endBy: number): Promise<Invariants | undefined>
   /** GET, once. @returns the JSON of a 200, else `undefined`. */
   read<Body>(path: string): Promise<Body | undefined>
+  /** The steps that are running right now, of every order under way, as the console sees them. */
+  runningSteps(): Promise<ReadonlySet<string>>
   /** POST, repeated until it is answered with a success. */
   post(path: string, body: unknown, endBy: number): Promise<void>
+}
+
+interface ConsoleView {
+  readonly snapshots: Readonly<
+    Record<
+      string,
+      {
+        readonly sagas?: {
+          readonly running: readonly {
+            readonly steps: readonly { readonly name: string; readonly status: string }[]
+          }[]
+        }
+      }
+    >
+  >
 }
 
 const pauseMs = 200
@@ -48,6 +65,13 @@ export function shopClient(url: string): ShopClient {
     async read(path) {
       const response = await ask(path)
       return response?.status === 200 ? response.json().catch(() => undefined) : undefined
+    },
+    async runningSteps() {
+      const text = await firstView(new URL('/api/console/stream', url)).catch(() => undefined)
+      const view = text === undefined ? { snapshots: {} } : (JSON.parse(text) as ConsoleView)
+      const open = Object.values(view.snapshots).flatMap(({ sagas }) => sagas?.running ?? [])
+      const steps = open.flatMap((saga) => saga.steps)
+      return new Set(steps.filter(({ status }) => status === 'running').map(({ name }) => name))
     },
     async post(path, body, endBy) {
       const headers = { 'content-type': 'application/json' }
@@ -89,4 +113,17 @@ export function shopClient(url: string): ShopClient {
       return undefined
     },
   }
+}
+
+/** The first event of a stream of server-sent events. */
+async function firstView(url: URL): Promise<string | undefined> {
+  const response = await fetch(url, { signal: AbortSignal.timeout(5_000) })
+  let text = ''
+  const decoder = new TextDecoder()
+  for await (const piece of response.body ?? []) {
+    text += decoder.decode(piece, { stream: true })
+    const [, data] = /^data: (.*)\n\n/m.exec(text) ?? []
+    if (data !== undefined) return data
+  }
+  return undefined
 }

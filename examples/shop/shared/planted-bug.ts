@@ -1,6 +1,7 @@
 /**
  * A bug to be planted on purpose, so that everyone can see the invariants turn red:
- * `HOLDFAST_SHOP_BUG=lost-compensation npm start`, then order more than there is.
+ * `HOLDFAST_SHOP_BUG=lost-compensation npm start`, then order for a user who
+ * has no account, so that what was reserved must be given back.
  */
 import type { ShopContext } from './shop-node.ts'
 

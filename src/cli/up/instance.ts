@@ -32,6 +32,8 @@ export interface InstanceStatus {
   /** Wall time of the last start. */
   readonly startedAtMs: number
   readonly lastExit: string | undefined
+  /** Was it told to pause (SIGSTOP), and not yet to go on? */
+  readonly paused: boolean
 }
 
 export interface Instance {
@@ -59,6 +61,7 @@ export function supervisedInstance(options: InstanceOptions): Instance {
   let lastExit: string | undefined
   let restTimer: NodeJS.Timeout | undefined
   let onPurpose = false
+  let paused = false
   let last: { readonly atMs: number; readonly sections: Sections } = { atMs: 0, sections: {} }
 
   function become(next: InstanceState): void {
@@ -69,6 +72,7 @@ export function supervisedInstance(options: InstanceOptions): Instance {
   function start(): void {
     startedAtMs = Date.now()
     onPurpose = false
+    paused = false
     child = childLink({
       entry,
       environment: {
@@ -88,6 +92,7 @@ export function supervisedInstance(options: InstanceOptions): Instance {
 
   const died = (how: string): void => {
     child = undefined
+    paused = false
     httpAddress = undefined
     lastExit = how
     if (state === 'stopping') {
@@ -123,12 +128,18 @@ export function supervisedInstance(options: InstanceOptions): Instance {
 
   const status = (): InstanceStatus => {
     const pid = child?.pid ?? null
-    return { instance: name, service, pid, state, restarts, httpAddress, startedAtMs, lastExit }
+    const seen = { instance: name, service, pid, state, restarts, paused }
+    return { ...seen, httpAddress, startedAtMs, lastExit }
   }
   const signal = (which: NodeJS.Signals): boolean => {
     if (child === undefined) return false
     if (which === 'SIGKILL') onPurpose = true
-    return child.kill(which)
+    if (!child.kill(which)) return false
+    if (which === 'SIGSTOP' || which === 'SIGCONT') {
+      paused = which === 'SIGSTOP'
+      changed()
+    }
+    return true
   }
   const snapshots = async (timeoutMs: number): Promise<Sections> => {
     if (state !== 'ready' || child === undefined) return {}

@@ -14,23 +14,23 @@ function Page(): JSX.Element {
       <header>
         <h1>Holdfast</h1>
         <span class="quiet">{now?.name ?? ''}</span>
-        <span class={`badge ${live.value ? 'good' : 'bad pulse'}`}>
+        <span role="status" class={`badge ${live.value ? 'good' : 'bad pulse'}`}>
           {live.value ? 'live' : 'reconnecting'}
         </span>
         <span class="space" />
-        <button type="button" onClick={switchTheme}>
+        <button type="button" aria-label="switch between light and dark" onClick={switchTheme}>
           light / dark
         </button>
       </header>
       {now === undefined ? (
         <main>
-          <section class="wide quiet">waiting for the first view …</section>
+          <section class="wide quiet">Waiting for the first view …</section>
         </main>
       ) : (
         <main>
           <Standing view={now} />
           <Processes view={now} />
-          <div style={{ display: 'grid', gap: '16px', alignContent: 'start' }}>
+          <div class="column">
             <Queues view={now} />
             <Locks view={now} />
           </div>

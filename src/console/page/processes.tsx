@@ -1,12 +1,13 @@
 /**
  * Who runs, how they are, and the buttons that make trouble.
  */
-import { useSignal } from '@preact/signals'
 import type { JSX } from 'preact'
+import { Duration } from './duration.tsx'
 import type { Process, View } from './view.ts'
 
 const mood: Readonly<Record<string, string>> = {
   ready: 'good',
+  paused: 'warn',
   starting: 'warn',
   resting: 'warn',
   stopping: 'quiet',
@@ -16,17 +17,25 @@ const mood: Readonly<Record<string, string>> = {
 
 export function Processes({ view }: { readonly view: View }): JSX.Element {
   return (
-    <section>
-      <h2>Processes</h2>
-      <table>
+    <section aria-labelledby="processes">
+      <h2 id="processes">Processes</h2>
+      <table class="processes" aria-labelledby="processes">
         <thead>
           <tr>
-            <th>instance</th>
-            <th>state</th>
-            <th class="number">pid</th>
-            <th class="number">restarts</th>
-            <th class="number">up for</th>
-            <th />
+            <th scope="col">instance</th>
+            <th scope="col">state</th>
+            <th scope="col" class="number">
+              pid
+            </th>
+            <th scope="col" class="number">
+              restarts
+            </th>
+            <th scope="col" class="number wide-only">
+              up for
+            </th>
+            <th scope="col">
+              <span class="unseen">signals</span>
+            </th>
           </tr>
         </thead>
         <tbody>
@@ -46,41 +55,44 @@ function Row({
   readonly process: Process
   readonly nowMs: number
 }): JSX.Element {
-  const paused = useSignal(false)
-  const { instance, state, pid, restarts, startedAtMs, lastExit } = process
+  const { instance, state, pid, restarts, startedAtMs, lastExit, paused = false } = process
   const alive = pid !== null
-  const togglePause = (): void => {
-    paused.value = !paused.value
-    void send(instance, paused.value ? 'SIGSTOP' : 'SIGCONT')
-  }
-  const shown = paused.value && alive ? 'paused' : state
+  const shown = paused && alive ? 'paused' : state
+  const pause = paused ? 'resume' : 'pause'
   return (
-    <tr data-instance={instance}>
+    <tr data-instance={instance} data-state={shown}>
+      <th scope="row">{instance}</th>
       <td>
-        <strong>{instance}</strong>
+        <span class={`badge ${mood[shown] ?? 'quiet'}`}>{shown}</span>
       </td>
-      <td>
-        <span class={`badge ${shown === 'paused' ? 'warn' : (mood[state] ?? 'quiet')}`}>
-          {shown}
-        </span>
+      <td class="number" data-pid={pid ?? ''}>
+        {pid ?? '–'}
       </td>
-      <td class="number mono">{pid ?? '–'}</td>
-      <td class="number" title={lastExit === undefined ? '' : `last exit: ${lastExit}`}>
+      <td
+        class="number"
+        data-restarts={restarts}
+        title={lastExit === undefined ? '' : `last exit: ${lastExit}`}
+      >
         {restarts}
       </td>
-      <td class="number">{alive ? duration(nowMs - startedAtMs) : '–'}</td>
+      <td class="number wide-only">
+        {alive ? <Duration ms={nowMs - startedAtMs} /> : <span class="quiet">–</span>}
+      </td>
       <td class="number">
-        <button type="button" disabled={!alive} onClick={togglePause}>
-          {paused.value && alive ? 'resume' : 'pause'}
+        <button
+          type="button"
+          aria-label={`${pause} ${instance}`}
+          disabled={!alive}
+          onClick={() => void send(instance, paused ? 'SIGCONT' : 'SIGSTOP')}
+        >
+          {pause}
         </button>
         <button
           type="button"
           class="kill"
+          aria-label={`kill ${instance}`}
           disabled={!alive}
-          onClick={() => {
-            paused.value = false
-            void send(instance, 'SIGKILL')
-          }}
+          onClick={() => void send(instance, 'SIGKILL')}
         >
           kill
         </button>
@@ -89,18 +101,11 @@ function Row({
   )
 }
 
+/** What came of it is seen in the next view; a supervisor that is gone shows as "reconnecting". */
 async function send(instance: string, signal: string): Promise<void> {
   await fetch(`/api/processes/${encodeURIComponent(instance)}/kill`, {
     method: 'POST',
     headers: { 'content-type': 'application/json' },
     body: JSON.stringify({ signal }),
-  })
-}
-
-export function duration(ms: number): string {
-  if (ms < 1_000) return `${Math.max(0, Math.round(ms))} ms`
-  const seconds = Math.floor(ms / 1_000)
-  if (seconds < 90) return `${seconds} s`
-  const minutes = Math.floor(seconds / 60)
-  return minutes < 90 ? `${minutes} min` : `${Math.floor(minutes / 60)} h`
+  }).catch(() => {})
 }

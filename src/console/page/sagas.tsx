@@ -1,18 +1,22 @@
 /**
- * Each saga as a line in time: a bar per step where it ran, and below it where it was undone. All lines
- * share one scale, so a step that waited for a dead process is seen at a glance.
+ * The sagas: those under way, the oldest first, then those that ended last. All lines share one scale,
+ * so a step that waited for a dead process is seen at a glance.
  */
 import type { JSX } from 'preact'
-import { duration } from './processes.tsx'
-import { type Saga, type SagaStep, sections, type View } from './view.ts'
+import { Duration, duration } from './duration.tsx'
+import { lengthMs, Timeline } from './timeline.tsx'
+import { type Saga, sections, type View } from './view.ts'
 
 interface Published {
   readonly running?: readonly Saga[]
   readonly recent?: readonly Saga[]
+  readonly unclaimable?: Readonly<Record<string, number>>
 }
 
-const shownMax = 40
+const openMax = 20
+const endedMax = 20
 const legend = [
+  ['waiting', '--line-strong'],
   ['done', '--done'],
   ['running', '--busy'],
   ['failed', '--bad'],
@@ -20,11 +24,21 @@ const legend = [
 ] as const
 
 export function Sagas({ view }: { readonly view: View }): JSX.Element {
-  const sagas = latest(view)
-  const longestMs = Math.max(50, ...sagas.map((saga) => lengthMs(saga, view.nowMs)))
+  const published = sections<Published>(view, 'sagas')
+  const { open, ended } = known(published)
+  const shown = [...open.slice(0, openMax), ...ended.slice(0, endedMax)]
+  const longestMs = Math.max(50, ...shown.map((saga) => lengthMs(saga, view.nowMs)))
+  const orphans = new Map(published.flatMap(({ unclaimable = {} }) => Object.entries(unclaimable)))
   return (
-    <section class="wide">
-      <h2>Sagas</h2>
+    <section class="wide" aria-labelledby="sagas">
+      <h2 id="sagas">
+        Sagas <span class="count">{open.length} under way here</span>
+      </h2>
+      {[...orphans].map(([definition, waiting]) => (
+        <p key={definition} class="warn" data-unclaimable={definition}>
+          {waiting} of {definition} were due and passed over by a process that does not know it
+        </p>
+      ))}
       <div class="legend">
         {legend.map(([name, color]) => (
           <span key={name}>
@@ -32,47 +46,46 @@ export function Sagas({ view }: { readonly view: View }): JSX.Element {
             {name}
           </span>
         ))}
-        <span>the whole width is {duration(longestMs)}</span>
+        {shown.length > 0 && <span class="scale">the whole width is {duration(longestMs)}</span>}
       </div>
-      <table>
-        <tbody>
-          {sagas.map((saga) => (
-            <Row
-              key={`${saga.name}/${saga.id}`}
-              saga={saga}
-              longestMs={longestMs}
-              nowMs={view.nowMs}
-            />
-          ))}
-          {sagas.length === 0 && (
-            <tr>
-              <td class="quiet">none yet: place an order</td>
-            </tr>
-          )}
-        </tbody>
-      </table>
+      {shown.length === 0 ? (
+        <p class="quiet">None yet. Place an order, and it appears here step by step.</p>
+      ) : (
+        <table class="sagas" aria-labelledby="sagas">
+          <tbody>
+            {shown.map((saga) => (
+              <Row
+                key={`${saga.name}/${saga.id}`}
+                saga={saga}
+                longestMs={longestMs}
+                nowMs={view.nowMs}
+              />
+            ))}
+          </tbody>
+        </table>
+      )}
     </section>
   )
 }
 
-/** Open ones first, then those that ended last; an instance may be known to several processes. */
-function latest(view: View): Saga[] {
-  const known = new Map<string, Saga>()
-  for (const { recent = [], running = [] } of sections<Published>(view, 'sagas')) {
+/** An instance may be known to several processes; an end is the last word. */
+function known(published: readonly Published[]): { open: Saga[]; ended: Saga[] } {
+  const found = new Map<string, Saga>()
+  for (const { recent = [], running = [] } of published) {
     for (const saga of [...recent, ...running]) {
       const key = `${saga.name}/${saga.id}`
-      if (known.get(key)?.endedAtMs === undefined) known.set(key, saga)
+      if (found.get(key)?.endedAtMs === undefined) found.set(key, saga)
     }
   }
-  const order = (saga: Saga): number => saga.endedAtMs ?? Number.POSITIVE_INFINITY
-  const started = (saga: Saga): number => saga.startedAtMs ?? 0
-  return [...known.values()]
-    .sort((a, b) => (order(a) === order(b) ? started(b) - started(a) : order(b) - order(a)))
-    .slice(0, shownMax)
-}
-
-function lengthMs({ startedAtMs, endedAtMs }: Saga, nowMs: number): number {
-  return (endedAtMs ?? nowMs) - (startedAtMs ?? nowMs)
+  const all = [...found.values()]
+  return {
+    open: all
+      .filter(({ endedAtMs }) => endedAtMs === undefined)
+      .sort((a, b) => (a.startedAtMs ?? 0) - (b.startedAtMs ?? 0)),
+    ended: all
+      .filter(({ endedAtMs }) => endedAtMs !== undefined)
+      .sort((a, b) => (b.endedAtMs ?? 0) - (a.endedAtMs ?? 0)),
+  }
 }
 
 const tone: Readonly<Record<string, string>> = {
@@ -82,70 +95,37 @@ const tone: Readonly<Record<string, string>> = {
   forced: 'bad',
 }
 
+function doing({ status, steps }: Saga): string {
+  const current = steps.find((step) => step.status === 'running' || step.status === 'undoing')
+  if (current !== undefined) return `${current.status} ${current.name}`
+  if (status === 'back') return 'turning back'
+  if (status !== 'forward') return status
+  return steps.some((step) => step.status === 'done') ? 'between steps' : 'waiting'
+}
+
 function Row(props: {
   readonly saga: Saga
   readonly longestMs: number
   readonly nowMs: number
 }): JSX.Element {
   const { saga, longestMs, nowMs } = props
-  const current = saga.steps.find(({ status }) => status === 'running' || status === 'undoing')
-  const doing = current === undefined ? saga.status : `${current.status} ${current.name}`
+  const { name, id, version, epoch, status } = saga
   return (
-    <tr data-saga={saga.id}>
-      <td class="mono clip" title={`${saga.name} ${saga.id}, epoch ${saga.epoch ?? '?'}`}>
-        {saga.id}
-      </td>
-      <td style={{ width: '130px' }}>
-        <span class={tone[saga.status] ?? 'quiet'}>{doing}</span>
-      </td>
-      <td style={{ width: '55%' }}>
+    <tr data-saga={id} data-status={status}>
+      <th
+        scope="row"
+        class="mono clip id"
+        title={`${name} version ${version ?? '?'}, ${id}, epoch ${epoch ?? '?'}`}
+      >
+        {id}
+      </th>
+      <td class={`status ${tone[status] ?? 'quiet'}`}>{doing(saga)}</td>
+      <td class="line">
         <Timeline saga={saga} longestMs={longestMs} nowMs={nowMs} />
       </td>
-      <td class="number">{duration(lengthMs(saga, nowMs))}</td>
+      <td class="number">
+        <Duration ms={lengthMs(saga, nowMs)} />
+      </td>
     </tr>
-  )
-}
-
-function Timeline(props: {
-  readonly saga: Saga
-  readonly longestMs: number
-  readonly nowMs: number
-}): JSX.Element {
-  const { saga, longestMs, nowMs } = props
-  const originMs = saga.startedAtMs ?? nowMs
-  const at = (ms: number): number => (100 * (ms - originMs)) / longestMs
-  const bar = (step: SagaStep, startMs: number, endMs: number, status: string, y: number) => (
-    <rect
-      key={`${step.name}-${status}`}
-      class={`step-${status}`}
-      x={`${at(startMs)}%`}
-      width={`${Math.max(0.4, at(endMs) - at(startMs))}%`}
-      y={y}
-      height={6}
-      rx={2}
-    >
-      <title>{`${step.name}: ${status}, ${duration(endMs - startMs)}, attempts ${step.attempts}`}</title>
-    </rect>
-  )
-  return (
-    <svg class="timeline" role="img" aria-label={`steps of ${saga.id}`}>
-      <rect
-        class="track"
-        x="0"
-        y="8"
-        width={`${at(originMs + lengthMs(saga, nowMs))}%`}
-        height="1"
-      />
-      {saga.steps.flatMap((step) => {
-        const { startedAtMs, endedAtMs, undoStartedAtMs, undoEndedAtMs } = step
-        const forward = step.status.startsWith('undo') ? 'done' : step.status
-        return [
-          startedAtMs === undefined ? null : bar(step, startedAtMs, endedAtMs ?? nowMs, forward, 1),
-          undoStartedAtMs === undefined
-            ? null
-            : bar(step, undoStartedAtMs, undoEndedAtMs ?? nowMs, 'undone', 11),
-        ]
-      })}
-    </svg>
   )
 }

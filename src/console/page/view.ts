@@ -19,11 +19,13 @@ export interface Process {
   readonly restarts: number
   readonly startedAtMs: number
   readonly lastExit?: string
+  readonly paused?: boolean
 }
 
 export interface Saga {
   readonly name: string
   readonly id: string
+  readonly version?: number
   readonly status: string
   readonly steps: readonly SagaStep[]
   readonly startedAtMs?: number
@@ -70,6 +72,8 @@ export interface Invariants {
 
 /** The latest view; `undefined` until the first has come. */
 export const view: Signal<View | undefined> = signal(undefined)
+/** The last checks that anyone published: whoever looks can be dead for a moment. */
+export const lastInvariants: Signal<Invariants['checks']> = signal([])
 /** Is the stream of views alive? */
 export const live: Signal<boolean> = signal(false)
 
@@ -81,7 +85,10 @@ export function follow(): void {
   }
   source.onmessage = ({ data }) => {
     live.value = true
-    view.value = JSON.parse(String(data)) as View
+    const latest = JSON.parse(String(data)) as View
+    const [invariants] = sections<Invariants>(latest, 'invariants')
+    if (invariants?.checks !== undefined) lastInvariants.value = invariants.checks
+    view.value = latest
   }
   source.onerror = () => {
     live.value = false

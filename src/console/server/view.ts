@@ -19,4 +19,6 @@ export interface ProcessView {
   readonly restarts: number
   readonly startedAtMs: number
   readonly lastExit: string | undefined
+  /** Was it told to pause? */
+  readonly paused: boolean
 }
