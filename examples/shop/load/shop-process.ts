@@ -6,6 +6,8 @@ import { fileURLToPath } from 'node:url'
 
 export interface ShopProcess {
   readonly url: string
+  /** The supervisor's. */
+  readonly pid: number
   /** SIGKILL to the supervisor and to every service at once. */
   killAll(pids: readonly number[]): Promise<void>
   /** SIGTERM. @returns the exit code. */
@@ -36,6 +38,7 @@ export async function startShop(options: ShopOptions): Promise<ShopProcess> {
   const url = await addressOf(child, log)
   return {
     url,
+    pid: child.pid ?? 0,
     async killAll(pids) {
       child.kill('SIGKILL')
       for (const pid of pids) {
