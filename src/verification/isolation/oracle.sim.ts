@@ -1,0 +1,58 @@
+/**
+ * The judge's judge: tries every order of a handful of transactions, and every choice of which unknown
+ * ones happened, and asks of each whether one client alone would have seen the same. Exponential, obvious,
+ * and therefore right.
+ */
+import type { ListTransaction, RegisterTransaction, Scalar, Transaction } from './transaction.ts'
+
+type State = ReadonlyMap<Scalar, readonly Scalar[]>
+
+/** The state after a transaction alone, or undefined if it would have seen something else. */
+function after(state: State, { steps, status }: Transaction): State | undefined {
+  const next = new Map(state)
+  for (const step of steps) {
+    const value = next.get(step.key) ?? []
+    if (step.kind === 'append') next.set(step.key, [...value, step.value])
+    else if (step.kind === 'write') next.set(step.key, [step.value])
+    else if (status === 'committed' && !sees(step.value, value)) return undefined
+  }
+  return next
+}
+
+function sees(read: Scalar | null | readonly Scalar[], value: readonly Scalar[]): boolean {
+  if (typeof read !== 'object') return value.length === 1 && value[0] === read
+  const list = read ?? []
+  return list.length === value.length && list.every((element, place) => element === value[place])
+}
+
+/**
+ * Is there an order of all committed and any unknown transactions that explains every read?
+ * `mustPrecede` adds orders to be kept.
+ */
+export function explainable(
+  history: readonly (ListTransaction | RegisterTransaction)[],
+  mustPrecede: (first: Transaction, second: Transaction) => boolean,
+): boolean {
+  function search(state: State, left: readonly Transaction[]): boolean {
+    if (left.every(({ status }) => status === 'unknown')) return true
+    return left.some((transaction) => {
+      const others = left.filter((other) => other !== transaction)
+      if (others.some((other) => mustPrecede(other, transaction))) return false
+      const next = after(state, transaction)
+      return next !== undefined && search(next, others)
+    })
+  }
+  return search(
+    new Map(),
+    history.filter(({ status }) => status !== 'aborted'),
+  )
+}
+
+export const anyOrder = (): boolean => false
+
+/** Who never returns precedes nobody, so it may also be left for after the end. */
+export const realTime = (first: Transaction, second: Transaction): boolean =>
+  first.returnedAt < second.calledAt
+
+export const sessions = (first: Transaction, second: Transaction): boolean =>
+  first.process === second.process && realTime(first, second)
