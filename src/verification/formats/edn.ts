@@ -28,7 +28,7 @@ export interface EdnForm {
 const depthMax = 64
 /** Characters of one text or token. */
 const textMax = 1 << 20
-const closing: Readonly<Record<string, string>> = { '[': ']', '(': ')', '{': '}', '#{': '}' }
+const closing: Readonly<Record<string, string>> = { '[': ']', '(': ')', '{': '}' }
 const escapes: Readonly<Record<string, string>> = {
   n: '\n',
   t: '\t',
@@ -40,8 +40,14 @@ const escapes: Readonly<Record<string, string>> = {
 }
 const integer = /^[+-]?\d+N?$/
 const float = /^[+-]?\d+(\.\d+)?([eE][+-]?\d+)?M?$/
-const token = /^[^\s,;"[\](){}]+$/
-const space = /[\s,]/
+// Runs of characters that need no second look, matched from a given place.
+const wordRun = /[^\s,;"[\](){}]+/y
+const spaceRun = /[ \t\r,\f\v]+/y
+const commentRun = /[^\n]+/y
+const textRun = /[^"\\\n]+/y
+
+/** What `#_ form` reads as. */
+const nothing: unique symbol = Symbol('nothing')
 
 /**
  * The forms of a file, one after another. If the file is one vector or list, its elements instead.
@@ -56,7 +62,7 @@ export function* readEdn(chunks: Iterable<string>): Generator<EdnForm, void, und
     const line = source.line
     const next = source.peek()
     if (next === '') break
-    if (!any && inside === undefined && (next === '[' || next === '(')) {
+    if (!any && (next === '[' || next === '(')) {
       inside = closing[next]
       source.take()
     } else if (next === inside) {
@@ -64,7 +70,10 @@ export function* readEdn(chunks: Iterable<string>): Generator<EdnForm, void, und
       skip(source)
       if (source.peek() !== '') throw new HistoryFormatError(source.line, 'text after the history')
       return
-    } else if (!discarded(source)) yield { line, value: form(source, 0) }
+    } else {
+      const value = form(source, 0)
+      if (value !== nothing) yield { line, value }
+    }
     any = true
   }
   if (inside !== undefined) throw new HistoryFormatError(source.line, `"${inside}" is missing`)
@@ -75,6 +84,8 @@ interface Characters {
   /** '' at the end. */
   peek(): string
   take(): string
+  /** The longest run that the pattern matches from here: it matches no line end, and at most `textMax`. */
+  run(pattern: RegExp): string
 }
 
 function characters(chunks: Iterable<string>): Characters {
@@ -102,38 +113,32 @@ function characters(chunks: Iterable<string>): Characters {
       at += 1
       return character
     },
+    run(pattern) {
+      let found = ''
+      while (peek() !== '') {
+        pattern.lastIndex = at
+        const part = pattern.exec(chunk)?.[0] ?? ''
+        found += part
+        at += part.length
+        if (found.length > textMax) throw new HistoryFormatError(line, 'a text is too long')
+        if (part === '' || at < chunk.length) break
+      }
+      return found
+    },
   }
 }
 
 function skip(source: Characters): void {
   for (let next = source.peek(); next !== ''; next = source.peek()) {
-    if (next === ';') while (source.peek() !== '' && source.peek() !== '\n') source.take()
-    else if (space.test(next)) source.take()
-    else return
+    if (next === '\n') source.take()
+    else if (next === ';') while (source.run(commentRun) !== '');
+    else if (source.run(spaceRun) === '') return
   }
 }
 
-/** Reads `#_ form`, which counts as nothing. A `#` that begins something else is left for `form`. */
-function discarded(source: Characters): boolean {
-  if (source.peek() !== '#') return false
-  source.take()
-  if (source.peek() !== '_') {
-    pendingHash.add(source)
-    return false
-  }
-  source.take()
-  skip(source)
-  form(source, 0)
-  return true
-}
-
-/** Sources whose `#` was taken by `discarded`. */
-const pendingHash = new WeakSet<Characters>()
-
-function form(source: Characters, depth: number): EdnValue {
+function form(source: Characters, depth: number): EdnValue | typeof nothing {
   const problem = (words: string): HistoryFormatError => new HistoryFormatError(source.line, words)
   if (depth > depthMax) throw problem(`nested deeper than ${depthMax}`)
-  if (pendingHash.delete(source)) return dispatched(source, depth)
   const next = source.peek()
   if (next === '') throw problem('the file ends within a form')
   if (next === '"') return text(source)
@@ -142,28 +147,35 @@ function form(source: Characters, depth: number): EdnValue {
     const items = itemsUntil(source, closing[next] ?? '', depth)
     return next === '{' ? mapOf(items, problem) : items
   }
-  if (next === '#') {
-    source.take()
-    return dispatched(source, depth)
-  }
+  if (next === '#') return dispatched(source, depth)
   if (next === '\\') {
     source.take()
-    const first = source.take()
-    return token.test(source.peek()) ? first + word(source) : first
+    return source.take() + source.run(wordRun)
   }
   return atom(word(source), problem)
 }
 
-/** After a `#`: a set, or a tag and its value. */
-function dispatched(source: Characters, depth: number): EdnValue {
+/** A set, nothing, or a tag and its value. */
+function dispatched(source: Characters, depth: number): EdnValue | typeof nothing {
+  source.take()
   if (source.peek() === '{') {
     source.take()
     return new Set(itemsUntil(source, '}', depth))
   }
-  if (source.peek() === '_') throw new HistoryFormatError(source.line, 'nothing stands after "#_"')
-  word(source)
+  const tag = word(source)
+  // `#_` may stand right before the word that it takes away.
+  if (tag.startsWith('_') && tag !== '_') return nothing
   skip(source)
-  return form(source, depth + 1)
+  const value = formAfter(source, depth + 1)
+  return tag === '_' ? nothing : value
+}
+
+function formAfter(source: Characters, depth: number): EdnValue {
+  for (;;) {
+    const value = form(source, depth)
+    if (value !== nothing) return value
+    skip(source)
+  }
 }
 
 function itemsUntil(source: Characters, end: string, depth: number): EdnValue[] {
@@ -174,8 +186,8 @@ function itemsUntil(source: Characters, end: string, depth: number): EdnValue[] 
       source.take()
       return items
     }
-    if (discarded(source)) continue
-    items.push(form(source, depth + 1))
+    const value = form(source, depth + 1)
+    if (value !== nothing) items.push(value)
   }
 }
 
@@ -198,34 +210,27 @@ function text(source: Characters): string {
   source.take()
   let characters = ''
   for (;;) {
+    characters += source.run(textRun)
+    if (characters.length > textMax) throw new HistoryFormatError(opened, 'a text is too long')
     const character = source.take()
     if (character === '') throw new HistoryFormatError(opened, 'a text has no end')
     if (character === '"') return characters
-    if (characters.length >= textMax) throw new HistoryFormatError(opened, 'a text is too long')
-    if (character !== '\\') {
-      characters += character
-      continue
-    }
-    const name = source.take()
-    if (name === 'u') {
-      const code = source.take() + source.take() + source.take() + source.take()
-      if (!/^[\da-fA-F]{4}$/.test(code)) throw new HistoryFormatError(source.line, 'bad \\u')
-      characters += String.fromCharCode(Number.parseInt(code, 16))
-      continue
-    }
-    const escaped = escapes[name]
-    if (escaped === undefined) throw new HistoryFormatError(source.line, `bad escape \\${name}`)
-    characters += escaped
+    characters += character === '\\' ? escaped(source) : character
   }
 }
 
+function escaped(source: Characters): string {
+  const name = source.take()
+  const known = escapes[name]
+  if (known !== undefined) return known
+  if (name !== 'u') throw new HistoryFormatError(source.line, `bad escape \\${name}`)
+  const code = source.take() + source.take() + source.take() + source.take()
+  if (!/^[\da-fA-F]{4}$/.test(code)) throw new HistoryFormatError(source.line, 'bad \\u')
+  return String.fromCharCode(Number.parseInt(code, 16))
+}
+
 function word(source: Characters): string {
-  let characters = ''
-  while (token.test(source.peek())) {
-    characters += source.take()
-    if (characters.length > textMax)
-      throw new HistoryFormatError(source.line, 'a token is too long')
-  }
+  const characters = source.run(wordRun)
   if (characters !== '') return characters
   throw new HistoryFormatError(source.line, `"${source.peek()}" does not belong here`)
 }

@@ -49,12 +49,14 @@ export interface LinearizabilityReport {
 interface Part {
   readonly key: string
   readonly places: readonly number[]
+  state: 'waiting' | 'ok' | 'given up'
   search?: Search
 }
 
 const firstSlice = 1_000
 /** Tens of milliseconds; between two slices the clock is asked. */
 const sliceMax = 50_000
+const undecidedMax = 10
 
 export function checkLinearizability<State, Input, Output>(
   history: History<Input, Output>,
@@ -66,50 +68,64 @@ export function checkLinearizability<State, Input, Output>(
   const parts = partition(history, model)
   const pool: MemoPool = { left: memoryMax }
   const facts = { operations: history.length, partitions: parts.length }
-  let waiting = parts
-  const givenUp: Part[] = []
   let steps = 0
 
   function end(verdict: Verdict, more: Partial<LinearizabilityReport> = {}): LinearizabilityReport {
     return { verdict, ...facts, steps, ...more }
   }
 
-  function giveUpLargest(): void {
-    const size = (part: Part): number => part.search?.memorySize ?? 0
-    const largest = waiting.reduce((a, b) => (size(b) > size(a) ? b : a))
-    largest.search?.close()
-    givenUp.push(largest)
-    waiting = waiting.filter((part) => part !== largest)
-  }
-
   function unknown(spent: Spent): LinearizabilityReport {
-    const undecided = [...waiting, ...givenUp].slice(0, 10).map(({ key }) => key)
+    const undecided: string[] = []
+    for (const { key, state } of parts) {
+      if (state !== 'ok' && undecided.push(key) === undecidedMax) break
+    }
     return end('unknown', { spent, undecided })
   }
 
+  function advance(part: Part, slice: number): ReturnType<Search['advance']> {
+    part.search ??= search(model, history, part.places, pool)
+    const before = part.search.stepsTaken
+    const verdict = part.search.advance(Math.min(slice, stepsMax - steps))
+    steps += part.search.stepsTaken - before
+    return verdict
+  }
+
+  let waiting = parts
   for (let slice = firstSlice; waiting.length > 0; slice = Math.min(slice * 2, sliceMax)) {
     for (const part of waiting) {
-      if (givenUp.includes(part)) continue
-      part.search ??= search(model, history, part.places, pool)
-      const before = part.search.stepsTaken
-      const verdict = part.search.advance(Math.min(slice, stepsMax - steps))
-      steps += part.search.stepsTaken - before
-      if (verdict === 'violation') {
-        const { prefix, stuck } = part.search.best()
-        const named = model.partition === undefined ? {} : { partition: part.key }
-        return end('violation', { evidence: { ...named, prefix, stuck } })
-      }
+      if (part.state === 'given up') continue
+      const verdict = advance(part, slice)
+      if (verdict === 'violation') return end(verdict, { evidence: evidenceOf(part, model) })
       if (verdict === 'ok') {
-        part.search.close()
-        waiting = waiting.filter((other) => other !== part)
-      } else if (verdict === 'full') giveUpLargest()
+        part.state = 'ok'
+        part.search?.close()
+        delete part.search
+      } else if (verdict === 'full') giveUpLargest(waiting)
       else if (steps >= stepsMax) return unknown('steps')
       if (nowMs !== undefined && timeoutMs !== undefined && nowMs() - startedMs > timeoutMs) {
         return unknown('time')
       }
     }
+    waiting = waiting.filter(({ state }) => state === 'waiting')
   }
-  return givenUp.length === 0 ? end('ok') : unknown('memory')
+  return parts.every(({ state }) => state === 'ok') ? end('ok') : unknown('memory')
+}
+
+/** It had most of the memory and still no verdict; the others may do with less. */
+function giveUpLargest(waiting: readonly Part[]): void {
+  const size = (part: Part): number => part.search?.memorySize ?? 0
+  const largest = waiting.reduce((a, b) => (size(b) > size(a) ? b : a))
+  largest.state = 'given up'
+  largest.search?.close()
+  delete largest.search
+}
+
+function evidenceOf<State, Input, Output>(
+  part: Part,
+  model: Model<State, Input, Output>,
+): Evidence {
+  const { prefix, stuck } = part.search?.best() ?? { prefix: [], stuck: [] }
+  return { ...(model.partition === undefined ? {} : { partition: part.key }), prefix, stuck }
 }
 
 function partition<State, Input, Output>(
@@ -123,5 +139,5 @@ function partition<State, Input, Output>(
     if (part === undefined) places.set(key, [place])
     else part.push(place)
   })
-  return Array.from(places, ([key, chosen]) => ({ key, places: chosen }))
+  return Array.from(places, ([key, chosen]) => ({ key, places: chosen, state: 'waiting' }))
 }

@@ -8,9 +8,10 @@
  * ends once every completed operation has its place.
  */
 import type { Operation } from '../history.ts'
-import { entries } from './entries.ts'
-import { type DoneSet, type MemoPool, memo } from './memo.ts'
-import { type Model, mixed } from './model.ts'
+import { bestOrder } from './best-order.ts'
+import { board } from './board.ts'
+import { type MemoPool, memo } from './memo.ts'
+import type { Model } from './model.ts'
 
 export interface Search {
   /** Goes on for about so many steps; `undefined`: not decided yet; `full`: no memory left. */
@@ -29,142 +30,70 @@ export function search<State, Input, Output>(
   chosen: readonly number[],
   pool: MemoPool,
 ): Search {
-  const list = entries(history, chosen.filter(matters))
-  const { operations, completed, next, previous, operationOf, isReturn, time, callOf, returnOf } =
-    list
-  const count = operations.length
-  const openCount = count - completed
-  const isRead = Uint8Array.from(operations, ({ input, output }) =>
-    model.reads?.(input, output) ? 1 : 0,
-  )
-  // Open operations, linked like the others; index openCount is head and end.
-  const openNext = Int32Array.from({ length: openCount + 1 }, (_, at) => (at + 1) % (openCount + 1))
-  const openPrevious = Int32Array.from(
-    { length: openCount + 1 },
-    (_, at) => (at + openCount) % (openCount + 1),
-  )
-  const done: DoneSet = {
-    words: new Int32Array((completed >> 5) + 1),
-    firstWord: 0,
-    lastWord: 0,
-    openWords: new Int32Array((openCount + 31) >> 5),
-    hash: 0,
-  }
+  const todo = board(history, chosen, (input, output) => model.reads?.(input, output) ?? false)
+  const { operations, completed, next, previous, operationOf, isReturn, time, callOf } = todo
+  const { isRead, openNext, openHead, done } = todo
   const places = memo(model.equal, pool)
+  const best = bestOrder(todo.count)
+  let bestStuck: number[] = []
 
-  const stackOperation = new Int32Array(count)
-  const stackForGood = new Uint8Array(count)
-  const stackHighest = new Int32Array(count + 1).fill(-1)
+  const stackOperation = new Int32Array(todo.count)
+  const stackForGood = new Uint8Array(todo.count)
+  /** The largest completed operation placed, at each depth. */
+  const stackHighest = new Int32Array(todo.count + 1).fill(-1)
   const stackState: State[] = []
   let depth = 0
-  let completedDone = 0
   let state = model.initial
   /** An entry; or, once past the first return, minus one minus an open operation's number. */
   let cursor = next[0] ?? 0
   let arrived = true
   let stepsTaken = 0
 
-  const bestOrder = new Int32Array(count)
-  let bestDepth = 0
-  let bestCompleted = -1
-  let bestStuck: number[] = []
-  /** Up to here the best order and the stack agree. */
-  let agreed = 0
-
-  function matters(place: number): boolean {
-    const operation = history[place]
-    if (operation === undefined) return false
-    return (
-      operation.returnedAt !== Number.POSITIVE_INFINITY ||
-      model.reads?.(operation.input, undefined) !== true
-    )
-  }
-
-  function unlink(operation: number): void {
-    for (const entry of [callOf[operation] ?? 0, returnOf[operation] ?? 0]) {
-      const before = previous[entry] ?? 0
-      const after = next[entry] ?? 0
-      next[before] = after
-      previous[after] = before
-    }
-  }
-
-  function relink(operation: number): void {
-    for (const entry of [returnOf[operation] ?? 0, callOf[operation] ?? 0]) {
-      next[previous[entry] ?? 0] = entry
-      previous[next[entry] ?? 0] = entry
-    }
-  }
-
-  function flip(operation: number): void {
-    const at = operation < completed ? operation : operation - completed
-    const words = operation < completed ? done.words : done.openWords
-    words[at >> 5] = (words[at >> 5] ?? 0) ^ (1 << (at & 31))
-    done.hash ^= mixed(operation + 0x5bd1e995)
-  }
-
   function place(operation: number, after: State, forGood: boolean): void {
+    const highest = stackHighest[depth] ?? -1
     stackOperation[depth] = operation
     stackForGood[depth] = forGood ? 1 : 0
     stackState[depth] = state
-    stackHighest[depth + 1] =
-      operation < completed
-        ? Math.max(stackHighest[depth] ?? -1, operation)
-        : (stackHighest[depth] ?? -1)
     depth += 1
+    stackHighest[depth] = operation < completed ? Math.max(highest, operation) : highest
     state = after
-    flip(operation)
-    if (operation < completed) {
-      completedDone += 1
-      unlink(operation)
-      return
-    }
-    const open = operation - completed
-    const before = openPrevious[open] ?? 0
-    const following = openNext[open] ?? 0
-    openNext[before] = following
-    openPrevious[following] = before
+    todo.take(operation)
   }
 
   function takeBack(): number {
     depth -= 1
-    if (depth < agreed) agreed = depth
+    best.shrunkTo(depth)
     const operation = stackOperation[depth] ?? 0
     state = stackState[depth] as State
-    flip(operation)
-    if (operation < completed) {
-      completedDone -= 1
-      relink(operation)
-      return operation
-    }
-    const open = operation - completed
-    openNext[openPrevious[open] ?? 0] = open
-    openPrevious[openNext[open] ?? 0] = open
+    todo.putBack(operation)
     return operation
   }
 
   /** Places every read that fits. @returns steps spent. */
   function placeReads(): number {
     let spent = 0
-    for (let entry = next[0] ?? 0; entry !== 0 && isReturn[entry] === 0; entry = next[entry] ?? 0) {
+    let entry = next[0] ?? 0
+    while (entry !== 0 && isReturn[entry] === 0) {
       const number = operationOf[entry] ?? 0
-      if (isRead[number] === 0) continue
-      spent += 1
-      const operation = operations[number]
-      if (operation === undefined) continue
-      const after = model.step(state, operation.input, operation.output)
-      if (after !== undefined) place(number, after, true)
+      const operation = isRead[number] === 1 ? operations[number] : undefined
+      const before = previous[entry] ?? 0
+      if (operation !== undefined) {
+        spent += 1
+        const after = model.step(state, operation.input, operation.output)
+        // Placing it takes the entry out: go on behind the one before.
+        if (after !== undefined) {
+          place(number, after, true)
+          entry = before
+        }
+      }
+      entry = next[entry] ?? 0
     }
     return spent
   }
 
   /** Remembers how far this order came, before part of it is taken back. */
   function noteBest(): void {
-    if (completedDone <= bestCompleted) return
-    bestCompleted = completedDone
-    bestDepth = depth
-    for (let at = agreed; at < depth; at++) bestOrder[at] = stackOperation[at] ?? 0
-    agreed = depth
+    if (!best.note(todo.completedDone, stackOperation, depth)) return
     bestStuck = []
     for (let entry = next[0] ?? 0; entry !== 0 && isReturn[entry] === 0; entry = next[entry] ?? 0) {
       bestStuck.push(operationOf[entry] ?? 0)
@@ -202,19 +131,13 @@ export function search<State, Input, Output>(
       cursor = next[cursor] ?? 0
       if (isRead[number] === 0) return number
     }
-    if (cursor >= 0) cursor = -1 - (openNext[openCount] ?? 0)
+    if (cursor >= 0) cursor = -1 - (openNext[openHead] ?? 0)
     const open = -1 - cursor
-    if (open === openCount) return undefined
+    if (open === openHead) return undefined
     const called = operations[completed + open]?.calledAt ?? 0
-    if (called > (time[firstReturn()] ?? 0)) return undefined
+    if (called > (time[todo.firstReturn()] ?? 0)) return undefined
     cursor = -1 - (openNext[open] ?? 0)
     return completed + open
-  }
-
-  function firstReturn(): number {
-    let entry = next[0] ?? 0
-    while (entry !== 0 && isReturn[entry] === 0) entry = next[entry] ?? 0
-    return entry
   }
 
   function tryNext(): 'violation' | undefined {
@@ -237,7 +160,7 @@ export function search<State, Input, Output>(
         stepsTaken += 1
         if (arrived) {
           stepsTaken += placeReads()
-          if (completedDone === completed) return 'ok'
+          if (todo.completedDone === completed) return 'ok'
           const place = known()
           if (place === 'full') return 'full'
           arrived = false
@@ -254,11 +177,8 @@ export function search<State, Input, Output>(
     },
     best() {
       noteBest()
-      const toPlace = (operation: number): number => list.places[operation] ?? 0
-      return {
-        prefix: Array.from(bestOrder.subarray(0, bestDepth), toPlace),
-        stuck: bestStuck.map(toPlace),
-      }
+      const toPlace = (operation: number): number => todo.places[operation] ?? 0
+      return { prefix: Array.from(best.order(), toPlace), stuck: bestStuck.map(toPlace) }
     },
     get memorySize() {
       return places.size
