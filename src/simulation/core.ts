@@ -5,6 +5,7 @@
 import type { SyncDatabase } from '../runtime/sqlite.ts'
 import type { Incarnation } from './incarnation.ts'
 import type { Progress } from './progress.ts'
+import type { Recorder } from './recorder.ts'
 import type { Scheduler } from './scheduler.ts'
 import type { Trace } from './trace.ts'
 import type { Weather } from './weather.ts'
@@ -19,6 +20,8 @@ export interface Core {
   readonly weather: Weather
   readonly progress: Progress
   readonly platform: Platform
+  /** There when somebody wants a picture. */
+  readonly recorder: Recorder | undefined
 }
 
 /** What the simulator needs from outside, so that it runs on Node and in a browser alike. */
@@ -30,4 +33,6 @@ export interface Platform {
   drive(step: () => boolean, unhandled: (error: unknown) => void): Promise<void>
   /** A new, empty SQLite database in memory. */
   openDatabase(): SyncDatabase
+  /** Real milliseconds since some instant, for the limits of shrinking. Absent: only runs are counted. */
+  elapsedMs?(): number
 }

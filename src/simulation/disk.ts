@@ -119,7 +119,9 @@ export function machineDisk(core: Core, machine: string): MachineDisk {
           use().failSync(draws)
           throw new OutcomeUnknownError(`${path}: sync failed`)
         }
-        if (use().sync()) core.progress.committed()
+        if (!use().sync()) return
+        core.progress.committed()
+        core.recorder?.mark('sync', owner.name, path)
       }
       const use = (): FileNode => {
         if (!open) throw new UnavailableError(`${path}: the file is closed`)

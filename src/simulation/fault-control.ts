@@ -16,7 +16,7 @@ export interface Faults {
 }
 
 export function faultControl(stage: Stage): Faults {
-  const { scheduler, nature, trace, weather } = stage.core
+  const { scheduler, nature, trace, weather, recorder } = stage.core
   // Faults of one kind may overlap: the strongest counts.
   const levels = new Map<FaultKind, number[]>()
 
@@ -57,14 +57,18 @@ export function faultControl(stage: Stage): Faults {
     if (blow === undefined) return
     stage.core.progress.struck(fault.kind)
     trace.note(scheduler.nowUs(), 'fault', fault.kind, `${fault.id} ${blow.whom}`)
+    const band = recorder?.band(fault.kind, `${fault.id} ${blow.whom}`)
     scheduler.after(nature, Math.ceil(fault.durationMs * 1_000), 'fault over', () => {
-      if (!stage.healed) blow.end()
+      if (stage.healed) return
+      if (band !== undefined) recorder?.end(band)
+      blow.end()
     })
   }
 
   function note(kind: string, text: string): void {
     stage.core.progress.struck()
     trace.note(scheduler.nowUs(), 'by hand', kind, text)
+    recorder?.mark('note', undefined, `by hand: ${kind} ${text}`)
   }
 
   return {

@@ -35,20 +35,11 @@ const datagramBytesMax = 65_507
 const ownNames: ReadonlySet<string> = new Set(['', '0.0.0.0', '127.0.0.1', 'localhost', '::1'])
 
 export function fabric(core: Core, isUp: (host: string) => boolean): Fabric {
-  const { scheduler, weather, nature } = core
+  const { scheduler, weather, nature, recorder } = core
   const all = streams(core, isUp)
   const listeners = new Map<string, Listening>()
   const sockets = new Map<string, Bound>()
   let freePort = 40_000
-
-  function split(address: string): { host: string; port: number } {
-    const colon = address.lastIndexOf(':')
-    const port = Number(address.slice(colon + 1))
-    if (colon < 0 || !Number.isInteger(port) || port < 0 || port > 65_535) {
-      throw new InvalidArgumentError(`address is "${address}"; expected host:port`)
-    }
-    return { host: address.slice(0, colon), port }
-  }
 
   function claim(taken: ReadonlyMap<string, unknown>, host: string, address: string): string {
     const wanted = split(address)
@@ -111,16 +102,23 @@ export function fabric(core: Core, isUp: (host: string) => boolean): Fabric {
       signal?.addEventListener('abort', aborted, { once: true })
 
       const travelUs = weather.travelUs(source, host, draws)
+      const said = { kind: 'connect', source: owner.name, target: host, sizeBytes: 0 } as const
+      const record = recorder?.message(said)
       scheduler.after(nature, travelUs, 'connect', () => {
-        if (weather.isCut(source, host) || weather.isCut(host, source) || !isUp(host)) return
+        if (weather.isCut(source, host) || weather.isCut(host, source) || !isUp(host)) {
+          if (record !== undefined) record.dropped = isUp(host) ? 'cut' : 'nobody there'
+          return
+        }
         if (!owner.alive) return // its kernel refuses the answer, so the server never accepts
         const backUs = weather.travelUs(host, source, draws)
         const listening = listeners.get(target)
         if (listening === undefined) {
+          if (record !== undefined) record.dropped = 'nobody there'
           const refused = (): void => reject(new UnavailableError(`${target} refused to connect`))
           scheduler.after(owner, backUs, 'refused', () => settle(refused))
           return
         }
+        recorder?.arrived(record, listening.owner.name)
         const near = streamEnd(owner, source, target, draws)
         const far = streamEnd(
           listening.owner,
@@ -140,7 +138,14 @@ export function fabric(core: Core, isUp: (host: string) => boolean): Fabric {
     })
   }
 
-  function send(source: string, from: string, target: string, bytes: Uint8Array, word: number) {
+  interface Sent {
+    readonly owner: Incarnation
+    readonly from: string
+    readonly target: string
+    readonly bytes: Uint8Array
+  }
+
+  function send(source: string, { owner, from, target, bytes }: Sent, word: number): void {
     const host = split(target).host
     const draws = drawsOf(word)
     const copies = draws.happens(weather.datagramCopies) ? 2 : 1
@@ -151,10 +156,20 @@ export function fabric(core: Core, isUp: (host: string) => boolean): Fabric {
       if (weather.datagramDisorder > 0 && draws.happens(weather.datagramDisorder)) {
         travelUs += draws.below(500_000)
       }
-      if (lost) continue
+      const sizeBytes = bytes.length
+      const said = { kind: 'datagram', source: owner.name, target: host, sizeBytes } as const
+      const record = recorder?.message(said)
+      if (lost) {
+        if (record !== undefined) record.dropped = 'lost'
+        continue
+      }
       const arrive = (): void => {
         const bound = sockets.get(target)
-        if (bound === undefined || weather.isCut(source, host) || !isUp(host)) return
+        if (bound === undefined || weather.isCut(source, host) || !isUp(host)) {
+          if (record !== undefined) record.dropped = bound === undefined ? 'nobody there' : 'cut'
+          return
+        }
+        recorder?.arrived(record, bound.owner.name)
         scheduler.after(bound.owner, 1, 'received', () =>
           bound.receive({ bytes: copies === 1 ? copy : copy.slice(), source: from }),
         )
@@ -198,7 +213,8 @@ export function fabric(core: Core, isUp: (host: string) => boolean): Fabric {
             }
             const { host: named, port } = split(target)
             const to = `${ownNames.has(named) ? host : named}:${port}`
-            if (open && owner.alive) send(host, claimed, to, bytes, wordFor(to))
+            if (open && owner.alive)
+              send(host, { owner, from: claimed, target: to, bytes }, wordFor(to))
           },
           close() {
             open = false
@@ -210,4 +226,13 @@ export function fabric(core: Core, isUp: (host: string) => boolean): Fabric {
   }
 
   return { network, streams: all }
+}
+
+function split(address: string): { host: string; port: number } {
+  const colon = address.lastIndexOf(':')
+  const port = Number(address.slice(colon + 1))
+  if (colon < 0 || !Number.isInteger(port) || port < 0 || port > 65_535) {
+    throw new InvalidArgumentError(`address is "${address}"; expected host:port`)
+  }
+  return { host: address.slice(0, colon), port }
 }

@@ -110,6 +110,7 @@ function probeOf(core: Core, owner: Incarnation): Probe {
       if (!owner.alive) return
       const text = data === undefined ? '' : JSON.stringify(data, plain)
       core.trace.note(core.scheduler.nowUs(), owner.name, kind, text)
+      core.recorder?.mark('note', owner.name, text === '' ? kind : `${kind} ${text}`)
     },
     // Each place is awake in a quarter of all worlds, and then acts in a quarter of its passes.
     chance(label) {

@@ -18,6 +18,8 @@ export interface SimulatedProcess {
   /** Did its program return? Then it stays ended. */
   finished(): boolean
   start(): void
+  /** It never starts: the scenario can do without it. */
+  leaveOut(): void
   end(death: Death): void
   pause(durationMs: number): void
   resume(): void
@@ -29,6 +31,8 @@ export interface ProcessRole {
   readonly mayThrow: boolean
   /** The run waits for it. */
   readonly awaited: boolean
+  /** The scenario makes sense without it: shrinking may leave it out. */
+  readonly optional?: boolean
 }
 
 export interface ProcessEvents {
@@ -59,6 +63,9 @@ export function simulatedProcess(
     role,
     alive: () => life?.alive === true,
     finished: () => finished,
+    leaveOut() {
+      finished = true
+    },
     start() {
       if (life?.alive || finished) return
       if (!machine.isUp()) {
@@ -78,6 +85,7 @@ export function simulatedProcess(
         events.ended(self)
       }
       core.scheduler.after(own, 0, 'start', () => {
+        core.recorder?.mark('start', name, lives === 1 ? '' : `life ${lives}`)
         const runtime = processRuntime(core, machine, process, own, (task, error) =>
           failed(`task ${task} of ${name}`, error),
         )
@@ -88,12 +96,14 @@ export function simulatedProcess(
     },
     end(death) {
       if (life === undefined) return
+      if (life.alive) core.recorder?.mark(death, name, '')
       core.scheduler.end(life, death)
       owners.delete(life)
     },
     pause(durationMs) {
       if (!life?.alive) return
       const untilUs = core.scheduler.nowUs() + Math.ceil(durationMs * 1_000)
+      core.recorder?.mark('pause', name, `${durationMs} ms`, untilUs)
       life.pausedUntilUs = Math.max(life.pausedUntilUs, untilUs)
     },
     resume() {

@@ -13,6 +13,7 @@ import { type SimulatedMachine, simulatedMachine } from './machine.ts'
 import { type Fabric, fabric } from './network.ts'
 import { type ProcessEvents, type SimulatedProcess, simulatedProcess } from './process.ts'
 import { progress } from './progress.ts'
+import { type Recording, recorder } from './recorder.ts'
 import { scheduler } from './scheduler.ts'
 import { trace } from './trace.ts'
 import { weather } from './weather.ts'
@@ -26,6 +27,10 @@ export interface RunOptions {
   readonly durationMs: number
   readonly livenessMs: number
   readonly eventsMax: number
+  /** Optional processes and clients that never start. */
+  readonly absent?: ReadonlySet<string>
+  /** Keep what a picture needs. */
+  readonly record?: boolean
 }
 
 export interface RunResult {
@@ -37,6 +42,9 @@ export interface RunResult {
   readonly struck: ReadonlyMap<FaultKind, number>
   /** Why the run proves nothing; `undefined` if it counts. */
   readonly notCounted: string | undefined
+  /** Processes and clients that the scenario could do without. */
+  readonly optional: readonly string[]
+  readonly recording: Recording | undefined
 }
 
 /** The parts of a running world, for those who build the scenario's view and strike faults. */
@@ -78,28 +86,16 @@ export async function runOnce(
   options: RunOptions,
   scenario: (world: World) => void | Promise<void>,
 ): Promise<RunResult> {
-  const key = seedKey(options.seed)
-  const log = trace()
-  const events = scheduler(log, (owner, error) => uncaught(owner, error))
-  const nature = incarnation('world', mix(key, hashText('nature')))
-  const sky = weather(options.rough)
-  const book = progress()
+  const core = coreOf(platform, options, (owner, error) => uncaught(owner, error))
+  const { scheduler: events, nature, trace: log, progress: book, recorder: film } = core
   const atlas = faultAtlas()
-  const core: Core = {
-    key,
-    scheduler: events,
-    nature,
-    trace: log,
-    weather: sky,
-    progress: book,
-    platform,
-  }
   const machines = new Map<string, SimulatedMachine>()
   const owners = new Map<Incarnation, SimulatedProcess>()
   const net = fabric(core, (host) => machines.get(host)?.isUp() === true)
   let failure: SimulationFailure | undefined
   let phase = 'prepare' as Phase
   const open = new Set<SimulatedProcess>()
+  const optional: string[] = []
   let awaited = 0
   let verified = 0
 
@@ -125,6 +121,11 @@ export async function runOnce(
     },
     start(machine, name, role, main) {
       const process = simulatedProcess(core, machine, name, role, main, processEvents, owners)
+      if (role.optional === true) optional.push(process.name)
+      if (options.absent?.has(process.name) === true) {
+        process.leaveOut()
+        return process
+      }
       machine.processes.set(name, process)
       if (role.awaited) {
         open.add(process)
@@ -140,6 +141,7 @@ export async function runOnce(
 
   function fail(name: string, message: string, error?: unknown): void {
     if (failure !== undefined) return
+    film?.mark('violation', events.current()?.name, `${name}: ${message}`)
     failure = {
       seed: options.seed,
       name,
@@ -195,6 +197,7 @@ export async function runOnce(
     phase = 'healed'
     faults.healAll()
     log.note(events.nowUs(), 'world', 'healed', '')
+    film?.mark('healed', undefined, 'all faults are healed')
     events.after(nature, options.livenessMs * 1_000, 'liveness over', () => noProgress('in time'))
   }
 
@@ -253,11 +256,34 @@ export async function runOnce(
     traceHash: log.hash(),
     reached: stage.reached,
     struck: book.strikes,
+    optional,
+    recording: film?.recording(),
     notCounted: book.reasonNotToCount({
       finished: phase === 'over',
       events: events.eventCount(),
       faultsWanted: options.plan.length > 0,
     }),
+  }
+}
+
+/** The parts that all others share. */
+function coreOf(
+  platform: Platform,
+  { seed, rough, record }: RunOptions,
+  uncaught: (owner: Incarnation, error: unknown) => void,
+): Core {
+  const key = seedKey(seed)
+  const log = trace()
+  const events = scheduler(log, uncaught)
+  return {
+    key,
+    scheduler: events,
+    nature: incarnation('world', mix(key, hashText('nature'))),
+    trace: log,
+    weather: weather(rough),
+    progress: progress(),
+    platform,
+    recorder: record === true ? recorder(() => events.nowUs()) : undefined,
   }
 }
 

@@ -1,29 +1,63 @@
 /**
- * Makes a failing plan small: delta debugging over its faults (Zeller and Hildebrandt 2002, ddmin).
- * Draws are keyed, so leaving a fault out changes little else.
+ * Makes a failing run small: delta debugging over its faults (Zeller and Hildebrandt 2002, ddmin), then
+ * shorter faults, then fewer processes where the scenario can do without. Draws are keyed, so leaving a
+ * fault out changes little else.
  */
 import type { Fault } from './world.ts'
 
-/** Runs at most; then the smallest plan so far is good enough. */
-const runsMax = 400
+/** What shrinking may change. */
+export interface Candidate {
+  readonly faults: readonly Fault[]
+  /** Optional processes left out. */
+  readonly absent: readonly string[]
+}
+
+export interface ShrinkLimits {
+  /** Runs at most; then the smallest case so far is good enough. Default 2_000. */
+  readonly runsMax?: number
+  /** Says that time is up. */
+  readonly isOver?: () => boolean
+}
+
+type Fails = (candidate: Candidate) => Promise<boolean>
 
 /**
- * The smallest plan found that still fails. `fails` runs a plan and says whether it fails in the same
- * way as the whole one.
+ * The smallest case found that still fails. `fails` runs one and says whether it fails in the same way as
+ * the whole one.
  */
+export async function shrinkCase(
+  faults: readonly Fault[],
+  optional: readonly string[],
+  fails: Fails,
+  { runsMax = 2_000, isOver = () => false }: ShrinkLimits = {},
+): Promise<Candidate> {
+  let runs = 0
+  const stillFails: Fails = async (candidate) => !isOver() && ++runs <= runsMax && fails(candidate)
+  const fewest = await shrinkPlan(faults, (plan) => stillFails({ faults: plan, absent: [] }))
+  const shorter = await shorten(fewest, (plan) => stillFails({ faults: plan, absent: [] }))
+  let absent: readonly string[] = []
+  for (const name of optional) {
+    const without = [...absent, name]
+    if (await stillFails({ faults: shorter, absent: without })) absent = without
+  }
+  // With fewer processes, some faults have nobody left to matter to.
+  const last =
+    absent.length === 0
+      ? shorter
+      : await shrinkPlan(shorter, (plan) => stillFails({ faults: plan, absent }))
+  return { faults: last, absent }
+}
+
+/** The smallest plan found that still fails. */
 export async function shrinkPlan(
   plan: readonly Fault[],
   fails: (plan: readonly Fault[]) => Promise<boolean>,
 ): Promise<readonly Fault[]> {
-  let runs = 0
-  const stillFails = async (candidate: readonly Fault[]): Promise<boolean> =>
-    ++runs <= runsMax && (await fails(candidate))
-
-  if (plan.length === 0 || (await stillFails([]))) return []
+  if (plan.length === 0 || (await fails([]))) return []
   let smallest = plan
   let parts = 2
-  while (smallest.length > 1 && runs < runsMax) {
-    const smaller = await withoutOnePart(smallest, parts, stillFails)
+  while (smallest.length > 1) {
+    const smaller = await withoutOnePart(smallest, parts, fails)
     if (smaller !== undefined) {
       smallest = smaller
       parts = Math.max(parts - 1, 2)
@@ -36,12 +70,31 @@ export async function shrinkPlan(
 async function withoutOnePart(
   plan: readonly Fault[],
   parts: number,
-  stillFails: (plan: readonly Fault[]) => Promise<boolean>,
+  fails: (plan: readonly Fault[]) => Promise<boolean>,
 ): Promise<readonly Fault[] | undefined> {
   const size = Math.ceil(plan.length / parts)
   for (let start = 0; start < plan.length; start += size) {
     const rest = plan.filter((_, index) => index < start || index >= start + size)
-    if (await stillFails(rest)) return rest
+    if (await fails(rest)) return rest
   }
   return undefined
+}
+
+/** Each fault as short as halving can make it. A fault that fails only when long stays long. */
+async function shorten(
+  plan: readonly Fault[],
+  fails: (plan: readonly Fault[]) => Promise<boolean>,
+): Promise<readonly Fault[]> {
+  let shortest = plan
+  for (const { id } of plan) {
+    for (;;) {
+      const candidate = shortest.map((fault) =>
+        fault.id === id ? { ...fault, durationMs: Math.floor(fault.durationMs / 2) } : fault,
+      )
+      const before = shortest.find((fault) => fault.id === id)?.durationMs ?? 0
+      if (before <= 1 || !(await fails(candidate))) break
+      shortest = candidate
+    }
+  }
+  return shortest
 }

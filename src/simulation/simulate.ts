@@ -7,10 +7,12 @@ import { hashText, mix } from './chance.ts'
 import type { Platform } from './core.ts'
 import { faultKinds, planFaults } from './fault-plan.ts'
 import { type RunOptions, type RunResult, runOnce } from './run.ts'
-import { shrinkPlan } from './shrink.ts'
+import { type Candidate, shrinkCase } from './shrink.ts'
+import { timelineOf } from './timeline.ts'
 import type {
   Fault,
   FaultKind,
+  Fixture,
   SimulateOptions,
   SimulationFailure,
   SimulationReport,
@@ -29,19 +31,18 @@ export async function simulateOn(
   const failures: SimulationFailure[] = []
   const tally = emptyTally()
   for (let seed = firstSeed; seed < firstSeed + seeds && failures.length < failuresMax; seed++) {
-    const run = (plan: readonly Fault[]): Promise<RunResult> =>
-      runOnce(platform, { ...settings, seed, plan }, scenario)
-    const plan = options.plan ?? planFaults(seed, settings)
-    const first = await run(plan)
+    const run = (given: Partial<RunOptions>): Promise<RunResult> =>
+      runOnce(platform, { ...settings, plan, seed, ...given }, scenario)
+    const plan = settings.plan ?? planFaults(seed, settings)
+    const first = await run({})
     count(tally, first)
     if (first.failure !== undefined || seed % twiceEvery === 0) {
-      const second = await run(plan)
+      const second = await run({})
       if (second.traceHash !== first.traceHash) failures.push(nondeterminism(seed, first, second))
     }
-    const { failure } = first
-    if (failure === undefined) continue
+    if (first.failure === undefined) continue
     const shrinks = options.shrink === true && failures.length === 0
-    failures.push(shrinks ? { ...failure, shrunkFaults: await shrunk(failure, run) } : failure)
+    failures.push(await explained(platform, settings, first, shrinks, run))
   }
   return {
     seeds: tally.seeds,
@@ -56,12 +57,57 @@ export async function simulateOn(
   }
 }
 
-/** The fewest faults that make this seed fail under the same name. */
+type Run = (given: Partial<RunOptions>) => Promise<RunResult>
+
+/** The failure with all that helps to see it again. */
+async function explained(
+  platform: Platform,
+  settings: Settings,
+  { failure, optional }: RunResult,
+  shrinks: boolean,
+  run: Run,
+): Promise<SimulationFailure> {
+  if (failure === undefined) throw new Error('only a failure can be explained')
+  const whole: Candidate = { faults: failure.faults, absent: [...settings.absent] }
+  const least = shrinks ? await shrunk(platform, failure, optional, run) : whole
+  const { durationMs, livenessMs, rough } = settings
+  const fixture: Fixture = {
+    format: 1,
+    seed: failure.seed,
+    durationMs,
+    livenessMs,
+    rough,
+    ...least,
+  }
+  return {
+    ...failure,
+    ...(shrinks ? { shrunkFaults: least.faults } : {}),
+    fixture,
+    async timeline() {
+      const absent = new Set(least.absent)
+      const { recording } = await run({ plan: least.faults, absent, record: true })
+      if (recording === undefined) throw new Error('nothing was recorded')
+      return timelineOf(recording, `seed ${failure.seed}: ${failure.name}: ${failure.message}`)
+    },
+  }
+}
+
+const shrinkMs = 10_000
+
+/** The least that makes this seed fail under the same name. */
 function shrunk(
+  platform: Platform,
   { name, faults }: SimulationFailure,
-  run: (plan: readonly Fault[]) => Promise<RunResult>,
-): Promise<readonly Fault[]> {
-  return shrinkPlan(faults, async (plan) => (await run(plan)).failure?.name === name)
+  optional: readonly string[],
+  run: Run,
+): Promise<Candidate> {
+  const endMs = (platform.elapsedMs?.() ?? 0) + shrinkMs
+  const isOver = (): boolean => (platform.elapsedMs?.() ?? 0) > endMs
+  const fails = async (candidate: Candidate): Promise<boolean> => {
+    const { failure } = await run({ plan: candidate.faults, absent: new Set(candidate.absent) })
+    return failure?.name === name
+  }
+  return shrinkCase(faults, optional, fails, { isOver })
 }
 
 interface Settings extends Omit<RunOptions, 'seed' | 'plan'> {
@@ -71,6 +117,8 @@ interface Settings extends Omit<RunOptions, 'seed' | 'plan'> {
   readonly twiceEvery: number
   readonly faultsMax: number
   readonly kinds: readonly FaultKind[]
+  readonly absent: ReadonlySet<string>
+  readonly plan: readonly Fault[] | undefined
 }
 
 function settled(options: SimulateOptions): Settings {
@@ -94,7 +142,23 @@ function settled(options: SimulateOptions): Settings {
     eventsMax: whole('eventsMax', 20_000_000, 1),
     kinds,
     rough: kinds.length > 0 || options.plan !== undefined,
+    absent: new Set(),
+    plan: isFixture(options.plan) ? undefined : options.plan,
+    ...(isFixture(options.plan) ? fromFixture(options.plan) : {}),
   }
+}
+
+function isFixture(plan: SimulateOptions['plan']): plan is Fixture {
+  return plan !== undefined && 'format' in plan
+}
+
+function fromFixture(fixture: Fixture): Partial<Settings> {
+  const { format, seed, durationMs, livenessMs, rough, faults, absent } = fixture
+  if (format !== 1) {
+    throw new InvalidArgumentError(`plan has format ${String(format)}; this code knows 1`)
+  }
+  const times = { durationMs, livenessMs }
+  return { seeds: 1, firstSeed: seed, ...times, rough, plan: faults, absent: new Set(absent) }
 }
 
 interface Tally {

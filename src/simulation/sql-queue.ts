@@ -161,7 +161,10 @@ export function sqlQueue(core: Core, machine: string): SqlQueue {
         ? commitInDoubt(shared, batches, draws.happens(0.5))
         : shared.file.write(batches, full)
     shared.writer = undefined
-    if (verdicts.some(({ kind }) => kind === 'applied')) core.progress.committed()
+    if (verdicts.some(({ kind }) => kind === 'applied')) {
+      core.progress.committed()
+      core.recorder?.mark('commit', connection.owner.name, shared.path)
+    }
     verdicts.forEach((verdict, index) => {
       const hints = group[index]?.batch.hints ?? []
       if (verdict.kind === 'applied' && hints.length > 0) hint(shared, hints)

@@ -5,6 +5,7 @@
 import { UnavailableError } from '../errors.ts'
 import { hashBytes } from './chance.ts'
 import type { Core } from './core.ts'
+import type { Message } from './recorder.ts'
 import type { Delivery } from './stream-delivery.ts'
 import type { Segment, StreamEnd } from './stream-end.ts'
 
@@ -19,7 +20,7 @@ const giveUpUs = { min: 15_000_000, max: 45_000_000 } as const
 const retransmitUs = 1_000_000
 
 export function wire(core: Core, isUp: (host: string) => boolean, delivered: Delivery): Wire {
-  const { scheduler, weather, nature } = core
+  const { scheduler, weather, nature, recorder } = core
   const { troubled, flush, fail } = delivered
 
   const reachable = (source: StreamEnd, target: StreamEnd): boolean =>
@@ -34,7 +35,13 @@ export function wire(core: Core, isUp: (host: string) => boolean, delivered: Del
     const travelUs = weather.travelUs(from.host, to.host, from.draws)
     const delayUs = Math.max(travelUs, from.lastArrivalUs + 1 - scheduler.nowUs())
     const digest = segment === 'end' ? 1 : hashBytes(segment)
-    onWire(from, delayUs, from.kind, () => arrive(from, to, segment), digest)
+    const record = recorder?.message({
+      kind: 'stream',
+      source: from.owner.name,
+      target: to.owner.name,
+      sizeBytes: segment === 'end' ? 0 : segment.length,
+    })
+    onWire(from, delayUs, from.kind, () => arrive(from, to, segment, record), digest)
   }
 
   function stallNow(from: StreamEnd): void {
@@ -48,16 +55,19 @@ export function wire(core: Core, isUp: (host: string) => boolean, delivered: Del
     })
   }
 
-  function arrive(from: StreamEnd, to: StreamEnd, segment: Segment): void {
+  function arrive(from: StreamEnd, to: StreamEnd, segment: Segment, record?: Message): void {
     if (from.stalled.length > 0 || from.silenced || !reachable(from, to)) {
       from.stalled.push(segment)
+      if (record !== undefined) record.dropped = 'stalled'
       stallNow(from)
       return
     }
     if (to.over || !to.owner.alive) {
+      if (record !== undefined) record.dropped = 'nobody there'
       reset(to, from)
       return
     }
+    recorder?.arrived(record, to.owner.name)
     to.inbox.push(segment)
     flush(to)
     // The data came, but its acknowledgement cannot: the sender will give up all the same.
@@ -66,8 +76,14 @@ export function wire(core: Core, isUp: (host: string) => boolean, delivered: Del
 
   function reset(source: StreamEnd, target: StreamEnd): void {
     const delayUs = weather.travelUs(source.host, target.host, source.draws)
+    const said = { kind: 'reset', source: source.owner.name, target: target.owner.name } as const
+    const record = recorder?.message({ ...said, sizeBytes: 0 })
     scheduler.after(nature, delayUs, 'reset', () => {
-      if (source.silenced || !reachable(source, target)) return
+      if (source.silenced || !reachable(source, target)) {
+        if (record !== undefined) record.dropped = 'cut'
+        return
+      }
+      recorder?.arrived(record, target.owner.name)
       fail(target, new UnavailableError(`the connection to ${target.remote} was reset`))
     })
   }

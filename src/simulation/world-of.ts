@@ -23,13 +23,14 @@ export function worldOf(stage: Stage, faults: FaultControl): World {
       }
       return view
     },
-    client(name, main) {
+    client(name, main, options = {}) {
       if (stage.machines.has(name)) {
         throw new ConfigurationError(
           `client "${name}" has a machine of its own, and that name is taken; use machine.client`,
         )
       }
-      stage.start(stage.machine(name), 'client', clientRole, main)
+      const role = { ...clientRole, optional: options.optional ?? false }
+      stage.start(stage.machine(name), 'client', role, main)
     },
     afterHealing(name, verify, options = {}) {
       const machine = options.machine ?? `verify: ${name}`
@@ -56,13 +57,15 @@ function machineView(stage: Stage, machine: SimulatedMachine): Machine {
         protected: options.protected ?? false,
         mayThrow: options.mayThrow ?? false,
         awaited: false,
+        optional: options.optional ?? false,
       }
       const struck = (): void => stage.core.progress.struck()
       return processView(name, stage.start(machine, name, role, main), struck)
     },
-    client(name, main) {
+    client(name, main, options = {}) {
       requireFree(name)
-      stage.start(machine, name, clientRole, main)
+      const role = { ...clientRole, optional: options.optional ?? false }
+      stage.start(machine, name, role, main)
     },
     crash() {
       stage.core.progress.struck()

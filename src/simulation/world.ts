@@ -17,7 +17,7 @@ export interface World {
    * A client that never crashes or pauses, on a machine of its own, for the workload and the history.
    * The run lasts until all clients have ended (or `durationMs` is over).
    */
-  client(name: string, main: (runtime: Runtime) => Promise<void>): void
+  client(name: string, main: (runtime: Runtime) => Promise<void>, options?: ClientOptions): void
   /**
    * Runs after faults have been healed and all clients have ended: what must be true in the end. May
    * wait. It runs as a process of its own, on `machine` if named (to see that machine's files).
@@ -56,7 +56,7 @@ export interface Machine {
    * A client like `World.client`, but on this machine, where it sees the machine's files. Random
    * faults do not crash a machine that has one; a crash by hand starts it again with the machine.
    */
-  client(name: string, main: (runtime: Runtime) => Promise<void>): void
+  client(name: string, main: (runtime: Runtime) => Promise<void>, options?: ClientOptions): void
   /** Power cut: all processes die, unsynced writes may be lost or torn, the boot id changes at restart. */
   crash(): void
   /** Power back: every process that was alive starts again. */
@@ -67,6 +67,13 @@ export interface ProcessOptions {
   /** Do random faults leave it alone? Default `false`. */
   readonly protected?: boolean
   readonly mayThrow?: boolean
+  /** The scenario makes sense without it: shrinking tries to leave it out. Default `false`. */
+  readonly optional?: boolean
+}
+
+export interface ClientOptions {
+  /** The scenario makes sense without it: shrinking tries to leave it out. Default `false`. */
+  readonly optional?: boolean
 }
 
 export interface Process {
@@ -157,12 +164,20 @@ export interface SimulateOptions {
   readonly twiceEvery?: number
   /** Stop after this many failing seeds. Default 1. */
   readonly failuresMax?: number
-  /** Looks for the smallest set of faults that still fails, for the first failing seed. */
+  /**
+   * Looks for the fewest and shortest faults, and the fewest optional processes, with which the first
+   * failing seed still fails: for at most 10 s or 2,000 runs.
+   */
   readonly shrink?: boolean
   /** A run of more events than this never ends: it fails. Default 20_000_000. */
   readonly eventsMax?: number
-  /** Replays exactly these faults instead of drawing them. */
-  readonly plan?: readonly Fault[]
+  /** Writes the picture of each failing seed there, as `SEED.html`; the folder must exist. */
+  readonly timelineFolder?: string
+  /**
+   * Replays exactly these faults instead of drawing them; or a whole fixture, whose seed and times then
+   * count instead of the options here.
+   */
+  readonly plan?: readonly Fault[] | Fixture
 }
 
 export interface SimulationReport {
@@ -187,6 +202,27 @@ export interface SimulationReport {
   readonly traceHash: string
 }
 
+/** A failing run as data: it survives changes of the code better than a seed does. */
+export interface Fixture {
+  readonly format: 1
+  readonly seed: number
+  readonly durationMs: number
+  readonly livenessMs: number
+  /** Was it a world with rough edges (late timers, split streams), as with any random fault? */
+  readonly rough: boolean
+  readonly faults: readonly Fault[]
+  /** Optional processes that were left out. */
+  readonly absent: readonly string[]
+}
+
+/** A run drawn in space and time. */
+export interface Timeline {
+  /** The last `lines` (default 40) happenings, one column per process. */
+  text(lines?: number): string
+  /** One page that needs nothing else: lanes, arrows, faults, a window of time to zoom. */
+  html(): string
+}
+
 export interface SimulationFailure {
   readonly seed: number
   /** The invariant, judge or client that failed; `nondeterminism` if two runs of the seed differ. */
@@ -194,8 +230,14 @@ export interface SimulationFailure {
   readonly message: string
   readonly error?: unknown
   readonly faults: readonly Fault[]
-  /** The fewest faults found that still fail, with `shrink`. Replay them as `plan`. */
+  /** The fewest faults found that still fail, with `shrink`. */
   readonly shrunkFaults?: readonly Fault[]
+  /** All that is needed to see it again, shrunk if asked for: save it as JSON, replay it as `plan`. */
+  readonly fixture?: Fixture
+  /** Runs the fixture once more and draws it. */
+  readonly timeline?: () => Promise<Timeline>
+  /** Where its picture was written, with `timelineFolder`. */
+  readonly timelineFile?: string
   /** The last lines of the trace. */
   readonly trace: readonly string[]
   readonly atMs: number

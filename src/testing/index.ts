@@ -6,14 +6,17 @@ export { faultKinds, optionalFaultKinds } from '../simulation/fault-plan.ts'
 export { inVirtualTime, simulate } from '../simulation/node/index.ts'
 export type { Scenario } from '../simulation/simulate.ts'
 export type {
+  ClientOptions,
   Fault,
   FaultControl,
   FaultKind,
+  Fixture,
   Machine,
   Process,
   ProcessOptions,
   SimulateOptions,
   SimulationFailure,
   SimulationReport,
+  Timeline,
   World,
 } from '../simulation/world.ts'

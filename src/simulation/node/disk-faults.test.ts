@@ -237,7 +237,8 @@ describe('the loss of a machine', () => {
     const [three, forgot] = await lives(['a', 'b', 'c'])
     expect(three.failures).toEqual([])
     expect(forgot).toBeGreaterThan(10)
-    expect(forgot).toBe(three.struck['machine-loss'])
+    // Some are lost before they ever stored anything.
+    expect(forgot).toBeLessThanOrEqual(three.struck['machine-loss'] ?? 0)
     const [one] = await lives(['a'])
     expect(one.struck['machine-loss']).toBeUndefined()
   })

@@ -22,6 +22,7 @@ export interface NodePlatformOptions {
 export function nodePlatform(options: NodePlatformOptions = {}): Platform {
   const byTurns = options.byTurns ?? false
   return {
+    elapsedMs: realNow,
     openDatabase: () => library().open(':memory:'),
     drive: (step, unhandled) =>
       new Promise((resolve, reject) => {

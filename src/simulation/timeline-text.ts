@@ -1,0 +1,97 @@
+/**
+ * The end of a run for a terminal: one line per happening, one column per process. An arrow runs from the
+ * sender's column to the receiver's in the line of its arrival; what never came is dotted.
+ */
+import type { Mark, MarkKind, Message, Recording } from './recorder.ts'
+
+interface Line {
+  readonly atUs: number
+  readonly cells: readonly string[]
+  readonly text: string
+}
+
+const signs: Readonly<Record<MarkKind, string>> = {
+  start: '○',
+  exit: '□',
+  kill: '✗',
+  'power-cut': '✗',
+  pause: '⏸',
+  commit: '■',
+  sync: '■',
+  note: '·',
+  healed: '═',
+  violation: '!',
+}
+
+const width = 3
+
+export function timelineText(recording: Recording, title: string, linesMax: number): string {
+  const { lanes } = recording
+  const lines = [
+    ...recording.messages.map((message) => messageLine(message, lanes)),
+    ...recording.marks.map((mark) => markLine(mark, lanes)),
+    ...recording.bands.flatMap(({ kind, text, fromUs, untilUs }) => [
+      { atUs: fromUs, cells: [], text: `▼ ${kind}: ${text}` },
+      ...(untilUs === undefined ? [] : [{ atUs: untilUs, cells: [], text: `▲ ${kind} is over` }]),
+    ]),
+  ]
+  // Sorting is stable: what happened at one instant stays in the order of recording.
+  const last = lines.sort((left, right) => left.atUs - right.atUs).slice(-linesMax)
+  const legend = lanes.map((lane, index) => `  ${letterOf(index)} = ${lane}`)
+  const head = lanes.map((_, index) => letterOf(index).padEnd(width)).join('')
+  return [
+    title,
+    ...legend,
+    `${'ms'.padStart(12)}  ${head}`,
+    ...last.map((line) => draw(line, lanes.length)),
+    `${'ms'.padStart(12)}  ${head}`,
+    'legend: ○ start  □ end  ✗ death  ⏸ pause  ■ durable  ! violation  ─▶ arrived  ┄× never came',
+  ].join('\n')
+}
+
+function letterOf(index: number): string {
+  const letter = String.fromCharCode(65 + (index % 26))
+  return index < 26 ? letter : `${letter}${Math.floor(index / 26)}`
+}
+
+function draw({ atUs, cells, text }: Line, count: number): string {
+  const time = (atUs / 1_000).toFixed(3).padStart(12)
+  const lanes = Array.from({ length: count }, (_, index) => cells[index] ?? '│  ')
+  return `${time}  ${lanes.join('')}${text}`.trimEnd()
+}
+
+function laneOf(name: string | undefined, lanes: readonly string[]): number {
+  if (name === undefined) return -1
+  const exact = lanes.indexOf(name)
+  return exact >= 0 ? exact : lanes.findIndex((lane) => lane.startsWith(`${name}/`))
+}
+
+function markLine({ kind, lane, atUs, text }: Mark, lanes: readonly string[]): Line {
+  const at = laneOf(lane, lanes)
+  const cells = lanes.map((_, index) => (index === at ? `${signs[kind]}  ` : '│  '))
+  const label = kind === 'note' ? '' : kind === 'violation' ? 'VIOLATION ' : `${kind} `
+  return { atUs, cells, text: `${lane === undefined ? '' : `${lane}: `}${label}${text}` }
+}
+
+function messageLine(message: Message, lanes: readonly string[]): Line {
+  const { source, target, sentUs, arrivedUs, kind, sizeBytes, dropped } = message
+  const from = laneOf(source, lanes)
+  const to = laneOf(target, lanes)
+  const came = arrivedUs !== undefined
+  const dash = came ? '─' : '┄'
+  const cells = lanes.map((_, index) => {
+    const [low, high] = from < to ? [from, to] : [to, from]
+    if (index < low || index > high || low < 0) return '│  '
+    if (from === to) return came ? '↻  ' : '×  '
+    if (from < to) {
+      if (index === to) return `${came ? '▶' : '×'}  `
+      return `${index === from ? '├' : dash}${dash}${dash}`
+    }
+    if (index === from) return '┤  '
+    return `${index === to ? (came ? '◀' : '×') : dash}${dash}${dash}`
+  })
+  const sent = `sent at ${(sentUs / 1_000).toFixed(3)}`
+  const end = came ? sent : `${sent}, ${dropped ?? 'still on its way'}`
+  const text = `${source} to ${target}: ${kind} of ${sizeBytes} bytes, ${end}`
+  return { atUs: arrivedUs ?? sentUs, cells, text }
+}
