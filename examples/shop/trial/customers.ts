@@ -16,6 +16,8 @@ export interface CustomerOrder {
   readonly asked: OrderRequest
   readonly expected: 'confirmed' | 'rejected'
   orderId?: string
+  /** Of the saga's steps as they were shown at the end, the names. */
+  steps?: readonly string[]
 }
 
 /** What the customers say was done; the judge compares. Lives outside the world: no crash takes it. */
@@ -81,11 +83,13 @@ export async function customer(
     await ended(placed)
   }
 
-  async function ended({ orderId = '', key, expected }: CustomerOrder): Promise<void> {
+  async function ended(placed: CustomerOrder): Promise<void> {
+    const { orderId = '', key, expected } = placed
     for (;;) {
       const view = await insist(`read ${key}`, () => front.read({ orderId }))
       if (view === null) return world.fail('accepted, yet unknown', `${key} is ${orderId}`)
       if (view.status !== 'pending') {
+        placed.steps = view.steps.map(({ name: step }) => step)
         if (view.status === expected) return
         return world.fail('ended otherwise', `${key} is ${view.status}, ${view.reason ?? ''}`)
       }

@@ -45,8 +45,12 @@ export async function lastWord(
   const differences = [
     ...bookDifferences(await rows(books.orders, 'SELECT order_id, state FROM book'), account),
     ...stockDifferences(await rows(books.stock, 'SELECT * FROM stock'), account),
+    ...receiptDifferences(await rows(books.orders, 'SELECT order_id FROM receipt'), account),
     ...ledgerDifferences(await rows(books.ledger, 'SELECT * FROM account'), account),
   ]
+  for (const { steps } of account.orders) {
+    world.reached(`an order of version ${steps?.includes('receipt') ? 2 : 1}`)
+  }
   if (differences.length > 0) {
     world.fail('customers say otherwise', differences.slice(0, 5).join('; '))
   }
@@ -61,6 +65,16 @@ function bookDifferences(book: readonly SqlRow[], { orders }: Account): string[]
     return state === expected ? [] : [`order ${key} is ${state}, not ${expected}`]
   })
   return [...differences, ...[...states].map(([id, state]) => `nobody made ${id}, ${state}`)]
+}
+
+/** A receipt for each confirmed order that has the step, and for no other. */
+function receiptDifferences(receipts: readonly SqlRow[], { orders }: Account): string[] {
+  const written = new Set(receipts.map((row) => row.order_id))
+  return orders.flatMap(({ key, orderId = '', expected, steps }) => {
+    const due = expected === 'confirmed' && steps?.includes('receipt') === true
+    if (due === written.has(orderId)) return []
+    return [`order ${key} ${due ? 'lacks its receipt' : 'has a receipt it should not have'}`]
+  })
 }
 
 function stockDifferences(stock: readonly SqlRow[], account: Account): string[] {

@@ -7,11 +7,11 @@ import type { HoldfastNode } from 'holdfast'
 import { silentObserver } from 'holdfast/observability'
 import { type Runtime, sleep } from 'holdfast/runtime'
 import type { Scenario, SimulateOptions, World } from 'holdfast/testing'
-import type { accountHandlers } from '../account/service.ts'
+import { accountHandlers } from '../account/service.ts'
 import { startAccount } from '../account/start.ts'
-import type { shopApi } from '../gateway/shop-api.ts'
+import { shopApi } from '../gateway/shop-api.ts'
 import { openGateway } from '../gateway/start.ts'
-import type { inventoryHandlers } from '../inventory/service.ts'
+import { inventoryHandlers } from '../inventory/service.ts'
 import { startInventory } from '../inventory/start.ts'
 import type { OrderVersion } from '../order/place-order.ts'
 import { startOrder } from '../order/start.ts'
@@ -20,19 +20,24 @@ import type { ShopContext } from '../shared/shop-node.ts'
 import { type Account, customer } from './customers.ts'
 import { frontClient, serveFront } from './front.ts'
 import { auditor, lastWord } from './judge.ts'
+import { roughDatabase, roughHandlers } from './rough.ts'
 
 export interface ShopTrial {
   /** Of each of the two customers. Default 4. */
   readonly orders?: number
   /** When each instance of the order service goes from version 1 to version 2. Default: never. */
   readonly deployAtMs?: Readonly<Record<string, number>>
-  /** Parts put in place of the shop's own, to see whether the judges notice. */
-  readonly variant?: {
-    readonly inventory?: typeof inventoryHandlers
-    readonly account?: typeof accountHandlers
-    readonly api?: typeof shopApi
-    readonly environment?: ShopContext['environment']
-  }
+  /** Calls that come late or lose their answers (`rough.ts`). Default `false`. */
+  readonly rough?: boolean
+  readonly variant?: ShopVariant
+}
+
+/** Parts put in place of the shop's own, to see whether the judges notice. */
+export interface ShopVariant {
+  readonly environment?: NonNullable<ShopContext['environment']>
+  inventory?(runtime: Runtime): typeof inventoryHandlers
+  account?(runtime: Runtime): typeof accountHandlers
+  api?(runtime: Runtime): typeof shopApi
 }
 
 const dataFolder = '/shop'
@@ -50,7 +55,8 @@ export const options: SimulateOptions = {
     'partition',
   ],
   durationMs: 30_000,
-  faultsMax: 12,
+  livenessMs: 180_000,
+  faultsMax: 16,
 }
 
 export const scenario: Scenario = shopTrial()
@@ -75,20 +81,41 @@ export function shopTrial(trial: ShopTrial = {}): Scenario {
   }
 }
 
-function openShop(world: World, { variant = {}, deployAtMs = {} }: ShopTrial): void {
+function openShop(world: World, { rough = false, variant = {}, deployAtMs = {} }: ShopTrial): void {
   const processes = {
-    'inventory-1': (context) => startInventory(context, variant.inventory),
-    'inventory-2': (context) => startInventory(context, variant.inventory),
-    'account-1': (context) => startAccount(context, variant.account),
+    'inventory-1': inventory,
+    'inventory-2': inventory,
+    'account-1': account,
     'payment-1': startPayment,
     'order-1': startOrder,
     'order-2': startOrder,
-    'gateway-1': (context) => startGateway(context, gateways['gateway-1']),
-    'gateway-2': (context) => startGateway(context, gateways['gateway-2']),
-  } satisfies Readonly<Record<string, (context: ShopContext) => Promise<HoldfastNode>>>
+    'gateway-1': (context) => gateway(context, gateways['gateway-1']),
+    'gateway-2': (context) => gateway(context, gateways['gateway-2']),
+  } satisfies Readonly<Record<string, (context: TrialContext) => Promise<HoldfastNode>>>
 
-  async function startGateway(context: ShopContext, listen: string): Promise<HoldfastNode> {
-    const { node, api } = await openGateway({ ...context, hash: plainHash, listen }, variant.api)
+  function inventory(context: TrialContext): Promise<HoldfastNode> {
+    const { runtime } = context
+    const handlersOf = variant.inventory?.(runtime) ?? inventoryHandlers
+    return startInventory(context, (database, environment) => {
+      const handlers = handlersOf(database, environment)
+      return rough ? roughHandlers(runtime, handlers) : handlers
+    })
+  }
+
+  function account(context: TrialContext): Promise<HoldfastNode> {
+    const { runtime } = context
+    const handlersOf = variant.account?.(runtime) ?? accountHandlers
+    return startAccount(context, (database) =>
+      rough ? roughHandlers(runtime, handlersOf(database)) : handlersOf(database),
+    )
+  }
+
+  async function gateway(context: TrialContext, listen: string): Promise<HoldfastNode> {
+    const { runtime } = context
+    const apiOf = variant.api?.(runtime) ?? shopApi
+    const { node, api } = await openGateway({ ...context, hash: plainHash, listen }, (parts) =>
+      apiOf(rough ? { ...parts, database: roughDatabase(runtime, parts.database) } : parts),
+    )
     serveFront(node, api)
     await node.start()
     return node
@@ -127,6 +154,8 @@ function openShop(world: World, { variant = {}, deployAtMs = {} }: ShopTrial): v
     )
   }
 }
+
+type TrialContext = ShopContext & { readonly runtime: Runtime }
 
 /** FNV-1a twice, from both ends: good enough where nobody attacks. */
 function plainHash(text: string): string {
