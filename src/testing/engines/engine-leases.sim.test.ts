@@ -5,8 +5,8 @@ import { embeddedEngine } from './embedded-engine.ts'
 import { type EngineLeaseTrial, engineFaults, engineLeaseTrial } from './engine-leases.sim.ts'
 import { etcdEngine } from './etcd-engine.ts'
 
-const seeds = 40
-const durationMs = 30_000
+const seeds = 30
+const durationMs = 12_000
 
 const engines: readonly { readonly name: string; readonly engine: EngineLeaseTrial['engine'] }[] = [
   { name: 'embedded behind a network', engine: embeddedEngine },

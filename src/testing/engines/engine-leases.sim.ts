@@ -8,7 +8,7 @@
 import { leaseJudge } from '../../drivers/embedded/lease-judge.ts'
 import { isHoldfastError, outcomeOf } from '../../errors.ts'
 import type { DriverStores } from '../../ports/driver.ts'
-import type { LeaseStore } from '../../ports/lease-store.ts'
+import type { Lease, LeaseStore } from '../../ports/lease-store.ts'
 import type { Runtime } from '../../runtime/runtime.ts'
 import { sleep } from '../../runtime/sleep.ts'
 import type { FaultKind, World } from '../../simulation/world.ts'
@@ -35,7 +35,7 @@ export interface EngineLeaseTrial {
 const name = 'the-one'
 
 export function engineLeaseTrial(trial: EngineLeaseTrial): (world: World) => void {
-  const { broken = (store) => store, lastsMs = 30_000 } = trial
+  const { broken = (store) => store, lastsMs = 12_000 } = trial
   return (world) => {
     const engine = trial.engine(world)
     const judge = leaseJudge((verdict, message) => world.fail(verdict, message))
@@ -55,7 +55,7 @@ export function engineLeaseTrial(trial: EngineLeaseTrial): (world: World) => voi
         const answer = await settled(world, () =>
           store.acquire({ name, ttlMs, attemptId, ...queueForMs }),
         )
-        let lease = answer
+        let lease: Lease | undefined = answer
         if (lease === undefined) {
           await rest(ttlMs / 2)
           continue
@@ -67,7 +67,7 @@ export function engineLeaseTrial(trial: EngineLeaseTrial): (world: World) => voi
           await rest(ttlMs * 0.5)
           judge.write(hold, now())
           world.committed()
-          const held = lease
+          const held: Lease = lease
           lease = await settled(world, () => store.renew(held, ttlMs))
           if (lease === undefined) return
           judge.renewed(hold, inWorld(runtime, lease.validUntilMs), now())
