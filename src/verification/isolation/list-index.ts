@@ -18,6 +18,8 @@ export interface ListKey {
   readonly intermediate: Set<Scalar>
   /** `readers[n]`: committed transactions that read the list when it ended with the n-th element. */
   readonly readers: number[][]
+  /** Is every read of a committed transaction a start of `order`? Known once all have been checked. */
+  consistent: boolean
   /** Elements that no read shows, by who appended them, if that may have happened. */
   readonly unseen: Scalar[]
 }
@@ -36,8 +38,15 @@ function emptyKey(key: Scalar): ListKey {
     writers: new Map(),
     intermediate: new Set(),
     readers: [],
+    consistent: true,
     unseen: [],
   }
+}
+
+/** Does this read of the list show the element? */
+export function shows(list: ListKey, read: readonly Scalar[] | null, element: Scalar): boolean {
+  if (!list.consistent) return read?.includes(element) === true
+  return (list.places.get(element) ?? Number.POSITIVE_INFINITY) < (read?.length ?? 0)
 }
 
 export function listIndex(history: readonly ListTransaction[], budget: Budget): ListIndex {

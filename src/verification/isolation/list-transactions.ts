@@ -6,7 +6,7 @@
  */
 import type { Budget } from './budget.ts'
 import type { Findings } from './findings.ts'
-import type { ListIndex } from './list-index.ts'
+import { type ListIndex, shows } from './list-index.ts'
 import type { ListTransaction, ReadListStep, Scalar } from './transaction.ts'
 import { listText, nameText, scalarText } from './words.ts'
 
@@ -30,7 +30,7 @@ export function findListTransactionAnomalies(
     collectUpdates(place, transaction, updates)
     if (steps.length < 2) continue
     findInternal(place, transaction, findings, budget)
-    findFutureReads(place, transaction, findings, budget)
+    findFutureReads(place, transaction, index, findings, budget)
     findVanished(place, transaction, index, history, findings, budget)
   }
   for (const [key, versions] of updates) {
@@ -111,6 +111,7 @@ function fits(value: readonly Scalar[], { start, end }: Expected): boolean {
 function findFutureReads(
   place: number,
   { steps }: ListTransaction,
+  index: ListIndex,
   findings: Findings,
   budget: Budget,
 ): void {
@@ -122,9 +123,10 @@ function findFutureReads(
       reads.set(step.key, earlier)
       continue
     }
+    const list = index.keys.get(step.key)
     for (const read of earlier) {
-      budget.spend(read.value?.length ?? 0)
-      if (read.value?.includes(step.value) !== true) continue
+      budget.spend(list?.consistent === false ? (read.value?.length ?? 0) : 1)
+      if (list === undefined || !shows(list, read.value, step.value)) continue
       const what = `${nameText(place)} read ${scalarText(step.key)} = ${listText(read.value)}`
       const words = `${what} before it had itself appended ${scalarText(step.value)}`
       findings.add({ name: 'future-read', transactions: [place], words })
@@ -148,9 +150,9 @@ function findVanished(
     if (list === undefined) continue
     for (const [writer, shown] of seen) {
       const written = history[writer]?.steps ?? []
-      budget.spend(written.length + (step.value?.length ?? 0))
+      budget.spend(written.length + (list.consistent ? 0 : (step.value?.length ?? 0)))
       const own = written.findLast((other) => other.kind === 'append' && other.key === step.key)
-      if (own?.kind !== 'append' || step.value?.includes(own.value) === true) continue
+      if (own?.kind !== 'append' || shows(list, step.value, own.value)) continue
       const words =
         `${nameText(place)} saw ${nameText(writer)} in ${scalarText(shown.key)} = ` +
         `${listText(shown.value)}, and later read ${scalarText(step.key)} = ` +
