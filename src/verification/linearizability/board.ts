@@ -45,6 +45,7 @@ export function board<Input, Output>(
     words: new Int32Array((completed >> 5) + 1),
     firstWord: 0,
     lastWord: 0,
+    afterOpen: false,
     openWords: new Int32Array((openCount + 31) >> 5),
     hash: 0,
   }

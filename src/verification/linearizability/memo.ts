@@ -19,6 +19,8 @@ export interface DoneSet {
   lastWord: number
   /** Bits of the open operations. */
   readonly openWords: Int32Array
+  /** Was the last operation an open one? Then not all that is possible may come next. */
+  afterOpen: boolean
   /** Exclusive or of one random-looking number for each operation done (Zobrist, 1970). */
   hash: number
 }
@@ -47,7 +49,7 @@ export function memo<State>(
     let at = offsets[place] ?? 0
     const length = done.lastWord - done.firstWord + 1
     if ((offsets[place + 1] ?? 0) - at !== 1 + length + done.openWords.length) return false
-    if (words[at++] !== done.firstWord) return false
+    if (words[at++] !== heading(done)) return false
     for (let word = done.firstWord; word <= done.lastWord; word++) {
       if (words[at++] !== done.words[word]) return false
     }
@@ -61,7 +63,7 @@ export function memo<State>(
     let at = offsets[size] ?? 0
     const needed = at + 2 + done.lastWord - done.firstWord + done.openWords.length
     if (needed > words.length) words = grown(words, Math.max(needed, words.length * 2))
-    words[at++] = done.firstWord
+    words[at++] = heading(done)
     for (let word = done.firstWord; word <= done.lastWord; word++)
       words[at++] = done.words[word] ?? 0
     words.set(done.openWords, at)
@@ -116,6 +118,10 @@ export function memo<State>(
       states = []
     },
   }
+}
+
+function heading(done: DoneSet): number {
+  return done.firstWord * 2 + (done.afterOpen ? 1 : 0)
 }
 
 function grown(array: Int32Array<ArrayBuffer>, length: number): Int32Array<ArrayBuffer> {

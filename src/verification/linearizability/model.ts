@@ -22,6 +22,11 @@ export interface Model<State, Input, Output> {
    */
   reads?(input: Input, output: Output | undefined): boolean
   /**
+   * Is this possible in every state, and leaves the same state whatever was before? Then no open operation
+   * need come directly before it, which spares the search most of what many open writes could do.
+   */
+  overwrites?(input: Input): boolean
+  /**
    * The part of the object that the operation touches. Parts share no state, so each is judged alone
    * (linearizability is local: Herlihy and Wing, 1990). Absent: all is one part.
    */
@@ -32,7 +37,7 @@ export interface Model<State, Input, Output> {
 
 /** Like a `Model`, but chance or hidden events leave several states possible: none means refused. */
 export interface NondeterministicModel<State, Input, Output>
-  extends Omit<Model<State, Input, Output>, 'step' | 'reads' | 'initial'> {
+  extends Omit<Model<State, Input, Output>, 'step' | 'reads' | 'overwrites' | 'initial'> {
   readonly initial: readonly State[]
   step(state: State, input: Input, output: Output | undefined): readonly State[]
 }

@@ -10,7 +10,7 @@ export interface Keyed<Input> {
 export function perKey<State, Input, Output>(
   model: Model<State, Input, Output>,
 ): Model<State, Keyed<Input>, Output> {
-  const { name, initial, equal, hash, reads, describe } = model
+  const { name, initial, equal, hash, reads, overwrites, describe } = model
   return {
     name,
     initial,
@@ -19,6 +19,7 @@ export function perKey<State, Input, Output>(
     step: (state, { input }, output) => model.step(state, input, output),
     partition: ({ key }) => key,
     ...(reads === undefined ? {} : { reads: ({ input }, output) => reads(input, output) }),
+    ...(overwrites === undefined ? {} : { overwrites: ({ input }) => overwrites(input) }),
     ...(describe === undefined
       ? {}
       : { describe: ({ key, input }, output) => `${key}: ${describe(input, output)}` }),

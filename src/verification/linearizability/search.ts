@@ -3,9 +3,9 @@
  * may come next and that the model allows, go on, and when stuck take back the last one. It runs in slices,
  * so that many searches can take turns and each can be given up.
  *
- * Three cuts lose no order. A read that fits now is placed now, for good: later it would do nothing else.
- * An open operation that would change nothing is left out: it need never have happened. And the search
- * ends once every completed operation has its place.
+ * Four cuts lose no order. A read that fits now is placed now, for good: later it would do nothing else.
+ * An open operation that would change nothing is left out: it need never have happened;
+ * nor need one whose effect the very next operation overwrites. And the search ends once every completed operation has its place.
  */
 import type { Operation } from '../history.ts'
 import { bestOrder } from './best-order.ts'
@@ -33,6 +33,9 @@ export function search<State, Input, Output>(
   const todo = board(history, chosen, (input, output) => model.reads?.(input, output) ?? false)
   const { operations, completed, next, previous, operationOf, isReturn, time, callOf } = todo
   const { isRead, openNext, openHead, done } = todo
+  const overwrites = Uint8Array.from(operations, ({ input }) =>
+    model.overwrites?.(input) === true ? 1 : 0,
+  )
   const places = memo(model.equal, pool)
   const best = bestOrder(todo.count)
   let bestStuck: number[] = []
@@ -121,6 +124,7 @@ export function search<State, Input, Output>(
     const first = operationOf[next[0] ?? 0] ?? 0
     done.firstWord = first >> 5
     done.lastWord = Math.max(done.firstWord, (stackHighest[depth] ?? -1) >> 5)
+    done.afterOpen = afterOpen()
     return places.add(done, state, model.hash(state))
   }
 
@@ -140,11 +144,16 @@ export function search<State, Input, Output>(
     return completed + open
   }
 
+  function afterOpen(): boolean {
+    return depth > 0 && (stackOperation[depth - 1] ?? 0) >= completed
+  }
+
   function tryNext(): 'violation' | undefined {
     const number = candidate()
     if (number === undefined) return goBack() ? undefined : 'violation'
     const operation = operations[number]
     if (operation === undefined) return undefined
+    if (overwrites[number] === 1 && afterOpen()) return undefined
     const after = model.step(state, operation.input, operation.output)
     if (after === undefined) return undefined
     if (number >= completed && model.equal(after, state)) return undefined

@@ -37,6 +37,7 @@ export function keyValue(
       return { value, hash: hashText(input.value, state.hash) }
     },
     reads: (input) => input.type === 'get',
+    overwrites: (input) => input.type === 'put' || input.type === 'delete',
     equal: (one, other) => one.hash === other.hash && one.value === other.value,
     hash: (state) => state.hash,
     partition: (input) => input.key,

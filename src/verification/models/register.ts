@@ -41,6 +41,7 @@ export function casRegister(
       return swapped ? input.to : state
     },
     reads: (input, output) => input.type === 'read' || (input.type === 'cas' && output === false),
+    overwrites: (input) => input.type === 'write',
     equal: Object.is,
     hash: hashValue,
     describe(input, output) {
