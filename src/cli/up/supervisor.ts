@@ -13,7 +13,10 @@ export interface Supervisor {
   find(instance: string): Instance | undefined
   /** Has every instance of every service reported ready? */
   allReady(): boolean
-  /** Resolves when all are ready for the first time; rejects if that takes longer than `timeoutMs`. */
+  /**
+   * Resolves when all are ready for the first time; rejects if that takes longer than `timeoutMs`, or as
+   * soon as one is quarantined: it will not come.
+   */
   whenReady(timeoutMs: number): Promise<void>
   /** Snapshots of every instance that answers within `timeoutMs`, by instance. */
   snapshots(timeoutMs: number): Promise<Readonly<Record<string, Sections>>>
@@ -66,16 +69,25 @@ export function supervisor({ plan, dataFolder, baseFolder, log }: SupervisorOpti
     find: (name) => all.find((instance) => instance.status().instance === name),
     whenReady: (timeoutMs) =>
       new Promise((resolve, reject) => {
-        const late = setTimeout(() => {
-          unsubscribe()
-          const missing = statuses().filter(({ state }) => state !== 'ready')
-          const names = missing.map(({ instance, state }) => `${instance} (${state})`).join(', ')
-          reject(new Error(`not ready after ${timeoutMs} ms: ${names}`))
-        }, timeoutMs)
-        const look = (): void => {
-          if (!allReady()) return
+        const end = (): void => {
           clearTimeout(late)
           unsubscribe()
+        }
+        const fail = (why: string): void => {
+          end()
+          const missing = statuses().filter(({ state }) => state !== 'ready')
+          const told = missing.map(
+            ({ instance, state, lastExit }) =>
+              `${instance} (${state}${lastExit === undefined ? '' : `, last ${lastExit}`})`,
+          )
+          reject(new Error(`${why}: ${told.join(', ')}`))
+        }
+        const late = setTimeout(() => fail(`not ready after ${timeoutMs} ms`), timeoutMs)
+        const look = (): void => {
+          const looping = statuses().some(({ state }) => state === 'quarantined')
+          if (looping) fail('does not start')
+          if (!allReady()) return
+          end()
           resolve()
         }
         const unsubscribe = subscribe(look)

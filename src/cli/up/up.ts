@@ -13,17 +13,17 @@ import { type Front, openFront } from './front.ts'
 import { checkedPlan, type Plan } from './plan.ts'
 import { supervisor } from './supervisor.ts'
 
-export const upUsage = `holdfast up PLAN [--port 8080] [--host 127.0.0.1] [--data DIR] [--instances order=2,inventory=2]
+export const upUsage = `holdfast up PLAN [--port 8080] [--host 127.0.0.1] [--data DIR] [--instances order=2,inventory=2] [--drain-ms 20000]
 
   PLAN         a JavaScript module that exports "plan"
   --port       public port; 0 takes any free one (default 8080)
   --host       address to listen on (default 127.0.0.1: this machine only)
   --data       where the system keeps its files (default: a fresh folder)
-  --instances  how many instances of a service to run`
+  --instances  how many instances of a service to run
+  --drain-ms   how long one may take to leave before it is killed (default 20000)`
 
-/** Longest time for all instances to become ready, and for one to drain. */
+/** Longest time for all instances to become ready. */
 const readyMaxMs = 60_000
-const drainMaxMs = 20_000
 
 export async function up(rest: readonly string[]): Promise<void> {
   const { values, positionals } = parseArgs({
@@ -34,12 +34,15 @@ export async function up(rest: readonly string[]): Promise<void> {
       host: { type: 'string', default: '127.0.0.1' },
       data: { type: 'string' },
       instances: { type: 'string' },
+      'drain-ms': { type: 'string', default: '20000' },
     },
   })
   const [file] = positionals
   if (file === undefined) throw new InvalidArgumentError(`no plan was named\n\n${upUsage}`)
   const port = Number(values.port)
   requireInteger('--port', port, 0, 65_535)
+  const drainMaxMs = Number(values['drain-ms'])
+  requireInteger('--drain-ms', drainMaxMs, 0, 600_000)
 
   const path = resolve(file)
   const plan = checkedPlan(await loadPlan(path), values.instances)
