@@ -53,7 +53,7 @@ export interface Recording {
   readonly messages: readonly Message[]
   readonly marks: readonly Mark[]
   readonly bands: readonly Band[]
-  /** Processes in the order of their first start. */
+  /** `machine/process`, sorted. */
   readonly lanes: readonly string[]
   readonly endUs: number
   /** How many of the oldest messages and marks were let go. */
@@ -110,6 +110,13 @@ export function recorder(nowUs: () => number): Recorder {
     end(band) {
       band.untilUs ??= nowUs()
     },
-    recording: () => ({ messages, marks, bands, lanes: [...lanes], endUs: nowUs(), forgotten }),
+    recording: () => ({
+      messages,
+      marks,
+      bands,
+      lanes: [...lanes].sort(),
+      endUs: nowUs(),
+      forgotten,
+    }),
   }
 }

@@ -85,9 +85,11 @@ async function explained(
     fixture,
     async timeline() {
       const absent = new Set(least.absent)
-      const { recording } = await run({ plan: least.faults, absent, record: true })
+      const drawn = await run({ plan: least.faults, absent, record: true })
+      const { recording } = drawn
+      const { name, message } = drawn.failure ?? failure
       if (recording === undefined) throw new Error('nothing was recorded')
-      return timelineOf(recording, `seed ${failure.seed}: ${failure.name}: ${failure.message}`)
+      return timelineOf(recording, `seed ${failure.seed}: ${name}: ${message}`)
     },
   }
 }

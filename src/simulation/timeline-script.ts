@@ -51,6 +51,7 @@ function axis() {
 }
 
 function drawBands() {
+  let labelY = 0
   run.bands.forEach((band, index) => {
     const end = band.untilUs ?? run.endUs
     if (!shows(band.fromUs, end)) return
@@ -68,7 +69,10 @@ function drawBands() {
     }
     const edge = width - noteWidth + 4 + (index % 6) * 5
     line('bandedge', edge, y1, edge, y2, about)
-    if (y2 - y1 > 13) add('text', { class: 'soft', x: width - noteWidth + 40, y: y1 + 11 }, band.kind)
+    const label = Math.max(y1 + 11, labelY + 14)
+    if (label > y2 + 40) return
+    labelY = label
+    add('text', { class: 'soft', x: width - noteWidth + 40, y: label }, band.kind + ': ' + band.text.slice(0, 34), about)
   })
 }
 
@@ -138,7 +142,7 @@ function drawMark(mark) {
     add('rect', { class: 'violation', x: cx - 6, y: at - 6, width: 12, height: 12,
       transform: 'rotate(45 ' + cx + ' ' + at + ')' }, undefined, about)
     add('text', { class: 'violation', x: width - noteWidth + 40, y: at - 6 }, mark.text.slice(0, 52), about)
-  } else {
+  } else if (mark.kind === 'note') {
     add('circle', { class: 'note', cx, cy: at, r: 3 }, undefined, about)
     if (mark.text !== '' && lane >= 0 && at - noteY > 12) {
       noteY = at
@@ -157,8 +161,8 @@ function draw() {
   drawLanes()
   run.messages.forEach(drawMessage)
   run.marks.forEach(drawMark)
-  document.getElementById('from').value = fromUs / 1000
-  document.getElementById('until').value = untilUs / 1000
+  document.getElementById('from').value = Math.round(fromUs) / 1000
+  document.getElementById('until').value = Math.round(untilUs) / 1000
 }
 function show(from, until) {
   const span = Math.max(until - from, 20)
