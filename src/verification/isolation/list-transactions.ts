@@ -13,7 +13,7 @@ import { listText, nameText, scalarText } from './words.ts'
 /** What a transaction knows of a list: all of it, or only how it ends. */
 interface Expected {
   readonly start: readonly Scalar[] | undefined
-  readonly end: readonly Scalar[]
+  readonly end: Scalar[]
 }
 
 export function findListTransactionAnomalies(
@@ -81,9 +81,8 @@ function findInternal(
   for (const step of steps) {
     const expected = expectations.get(step.key)
     if (step.kind === 'append') {
-      const end = [...(expected?.end ?? []), step.value]
-      budget.spend(end.length)
-      expectations.set(step.key, { start: expected?.start, end })
+      if (expected !== undefined) expected.end.push(step.value)
+      else expectations.set(step.key, { start: undefined, end: [step.value] })
       continue
     }
     const value = step.value ?? []
