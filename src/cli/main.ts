@@ -13,8 +13,12 @@ for (const stream of [process.stdout, process.stderr]) stream.on('error', () => 
 try {
   if (command === 'up') {
     await up(rest)
+  } else if (command === 'simulate') {
+    // Loaded only when asked for: it brings the simulator and all scenarios along.
+    const { simulateCommand } = await import('./simulate/simulate.ts')
+    process.exitCode = await simulateCommand(rest)
   } else {
-    process.stdout.write(`${upUsage}\n`)
+    process.stdout.write(`${upUsage}\n\nusage: holdfast simulate FILE|NAME [options]\n`)
     process.exitCode = command === undefined || command === '--help' ? 0 : 3
   }
 } catch (error) {

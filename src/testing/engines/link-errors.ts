@@ -18,6 +18,9 @@ import {
   UnavailableError,
 } from '../../errors.ts'
 
+/** The server is not the one to ask: ask elsewhere, on a new connection. */
+export const movedCode: string = 'moved'
+
 const classes: Readonly<Record<string, new (message: string) => HoldfastError>> = {
   'invalid-argument': InvalidArgumentError,
   'capability-missing': CapabilityMissingError,
@@ -32,6 +35,7 @@ const classes: Readonly<Record<string, new (message: string) => HoldfastError>> 
   'outcome-unknown': OutcomeUnknownError,
   // A store that closes behind the server is, for a client, a server that went away.
   closed: UnavailableError,
+  [movedCode]: UnavailableError,
 }
 
 export interface WireError {
@@ -42,6 +46,7 @@ export interface WireError {
 /** @returns `undefined` for an error that is nobody's answer: a bug, which must fail the run. */
 export function wireError(error: unknown): WireError | undefined {
   if (!isHoldfastError(error)) return undefined
+  if (error.details.moved === true) return { code: movedCode, message: error.message }
   return { code: error.code, message: error.message }
 }
 

@@ -9,7 +9,7 @@ import { ClosedError, OutcomeUnknownError, UnavailableError } from '../../errors
 import type { Timer } from '../../runtime/clock.ts'
 import type { ByteStream } from '../../runtime/network.ts'
 import type { Runtime } from '../../runtime/runtime.ts'
-import { errorOf, type WireError } from './link-errors.ts'
+import { errorOf, movedCode, type WireError } from './link-errors.ts'
 import { frameOf, frameReader, pingMethod } from './link-frames.ts'
 
 export interface Link {
@@ -85,7 +85,11 @@ export function link(runtime: Runtime, options: LinkOptions): Link {
     const stream = await runtime.network.connect(address, { timeoutMs: connectTimeoutMs })
     const connection: Connection = { stream, pending: new Map(), broken: false, pinging: false }
     stream.receive({
-      data: frameReader((message) => hear(connection, message as unknown as Frame)),
+      data: frameReader((message) => {
+        const frame = message as unknown as Frame
+        hear(connection, frame)
+        if (frame.error?.code === movedCode) lose(connection, `${address} is not the one to ask`)
+      }),
       ended: () => lose(connection, `${address} ended the connection`),
       failed: (error) => lose(connection, `the connection to ${address} broke: ${error.message}`),
     })

@@ -1,0 +1,105 @@
+/**
+ * A thread that runs the seeds it is given, one by one, and says which one it is at: if it hangs, whoever
+ * watches it knows where.
+ */
+import process from 'node:process'
+import { parentPort, workerData } from 'node:worker_threads'
+import { simulate } from '../../simulation/node/index.ts'
+import type { SimulateOptions, SimulationReport } from '../../simulation/world.ts'
+import { loadScenario } from './load-scenario.ts'
+import type { SimulateRequest } from './request.ts'
+
+/** From the watcher to the worker: run these, then ask for more. */
+export interface SeedOrder {
+  readonly firstSeed: number
+  readonly seeds: number
+}
+
+export type SeedNews =
+  | { readonly kind: 'ready' }
+  | { readonly kind: 'begun'; readonly seed: number }
+  | { readonly kind: 'ran'; readonly report: SeedReport }
+  | { readonly kind: 'broken'; readonly message: string; readonly isUsage: boolean }
+
+/** A report that can travel between threads. */
+export interface SeedReport extends Omit<SimulationReport, 'failures'> {
+  readonly failure: SeedFailure | undefined
+}
+
+export interface SeedFailure {
+  readonly seed: number
+  readonly name: string
+  readonly message: string
+  readonly atMs: number
+  /** JSON, if there is anything to replay. */
+  readonly fixture: string | undefined
+  readonly text: string
+  readonly html: string
+}
+
+const port = parentPort
+if (port !== null) {
+  const request = workerData as SimulateRequest
+  const tell = (news: SeedNews): void => port.postMessage(news)
+  try {
+    const { scenario, options } = await loadScenario(request.target)
+    port.on('message', async ({ firstSeed, seeds }: SeedOrder) => {
+      try {
+        for (let seed = firstSeed; seed < firstSeed + seeds; seed++) {
+          tell({ kind: 'begun', seed })
+          const report = await simulate(optionsFor(seed, request, options), scenario)
+          tell({ kind: 'ran', report: await portable(report) })
+        }
+        tell({ kind: 'ready' })
+      } catch (error) {
+        broken(error)
+      }
+    })
+    tell({ kind: 'ready' })
+  } catch (error) {
+    broken(error)
+  }
+
+  function broken(error: unknown): void {
+    const outcome = (error as { readonly outcome?: unknown } | null)?.outcome
+    const message = error instanceof Error ? error.message : String(error)
+    tell({ kind: 'broken', message, isUsage: outcome === 'invalid' })
+    process.exitCode = 1
+  }
+}
+
+function optionsFor(
+  seed: number,
+  { faults, plan, twice }: SimulateRequest,
+  own: SimulateOptions,
+): SimulateOptions {
+  return {
+    ...own,
+    ...(faults === undefined ? {} : { faults }),
+    ...(plan === undefined ? {} : { plan }),
+    ...(twice ? { twiceEvery: 1 } : {}),
+    seeds: 1,
+    firstSeed: seed,
+    failuresMax: 1,
+    shrink: plan === undefined,
+  }
+}
+
+async function portable({ failures, ...rest }: SimulationReport): Promise<SeedReport> {
+  const [failure] = failures
+  if (failure === undefined) return { ...rest, failure: undefined }
+  const { seed, name, message, atMs, fixture, trace } = failure
+  const timeline = await failure.timeline?.()
+  return {
+    ...rest,
+    failure: {
+      seed,
+      name,
+      message,
+      atMs,
+      fixture: fixture === undefined ? undefined : JSON.stringify(fixture),
+      text: timeline?.text() ?? trace.slice(-40).join('\n'),
+      html: timeline?.html() ?? '',
+    },
+  }
+}
