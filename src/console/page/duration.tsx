@@ -20,7 +20,7 @@ export function duration(ms: number): string {
 
 function parts(ms: number): readonly [string, string] {
   if (ms < 1_000) return [String(Math.max(0, Math.round(ms))), 'ms']
-  if (ms < 10_000) return [(ms / 1_000).toFixed(1), 's']
+  if (ms < 9_950) return [(ms / 1_000).toFixed(1), 's']
   const seconds = Math.floor(ms / 1_000)
   if (seconds < 90) return [String(seconds), 's']
   const minutes = Math.floor(seconds / 60)
