@@ -213,9 +213,14 @@ function addCycle(
   findings.add({ name, transactions, cycle: edges, words: cycleText(edges) }, weakest(name))
 }
 
+/** Edges told of a cycle: of a longer one its beginning and its last. */
+const edgesTold = 12
+
 function cycleText(edges: readonly CycleEdge[]): string {
   const facts = edges.map(({ source, target, words }) => {
     return `${words}, so ${nameText(source)} came before ${nameText(target)}`
   })
+  const left = facts.length - edgesTold
+  if (left > 0) facts.splice(edgesTold - 1, left, `(and so on, for ${left} more)`)
   return `${facts.join('; ')}: a contradiction.`
 }
