@@ -21,7 +21,11 @@ export async function runTrial(folder, { kind, file, name }, seeds) {
   const command = ['node_modules/vitest/vitest.mjs', 'run', file, '--config', configName]
   command.push('--root', folder, '--bail', '1', '--reporter', 'json', '--outputFile', report)
   if (name !== '') command.push('-t', name)
-  const inTime = await ends(command, folder, { HOLDFAST_SEEDS: String(seeds), NO_COLOR: '1' })
+  const inTime = await ends(command, folder, {
+    HOLDFAST_SEEDS: String(seeds),
+    HOLDFAST_FIRST_SEED: '1',
+    NO_COLOR: '1',
+  })
   const verdict = inTime
     ? verdictOf(kind, reportIn(report))
     : { status: 'failed', text: `did not end in ${minutesMax} minutes` }

@@ -8,10 +8,11 @@
  *   two-flows   While one flow's `isHeld()` is true, no other flow has been given a larger token for the
  *               same account, in the same process or another.
  *   money       At any time the sum of all accounts is what it was.
+ *   freed-early Leaving an inner entry does not end the outer one.
  *   no-progress Nobody waits for ever: after healing, transfers go on between all pairs (no deadlock).
  */
 import { embedded } from '../drivers/embedded/index.ts'
-import { HoldfastError } from '../errors.ts'
+import { ClosedError, HoldfastError } from '../errors.ts'
 import type { LeaseStore } from '../ports/lease-store.ts'
 import { type Runtime, type SqlFile, type SqlRow, sleep } from '../runtime/index.ts'
 import type { Process, World } from '../simulation/world.ts'
@@ -121,6 +122,7 @@ async function transfer(
   const balances = seen.results[guard.length]?.rows ?? []
   const balanceOf = (name: string): number =>
     Number(balances.find((row) => row.name === name)?.balance)
+  for (const lock of locks.values()) await enterAgain(world, lock)
   await sleep(runtime.timers, Math.floor(runtime.random.fraction('think') * ttlMs))
   // Nobody looks at the clock or the signal here: the fence alone must keep the money together.
   const set = 'UPDATE account SET balance = ?2 WHERE name = ?1'
@@ -134,6 +136,15 @@ async function transfer(
   })
   if (written.refusedAt !== undefined) world.reached('an old token was refused at writing')
   else world.reached('money was moved')
+}
+
+async function enterAgain(world: World, outer: Lock): Promise<void> {
+  const inner = outer.reenter()
+  await inner.release()
+  const { aborted, reason } = outer.signal
+  if (aborted && reason instanceof ClosedError) {
+    world.fail('freed-early', `${outer.name}/${outer.token} ended with an inner entry`)
+  }
 }
 
 interface FlowsJudge {

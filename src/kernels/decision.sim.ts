@@ -6,6 +6,7 @@
  *   lost-state     Who claims an instance finds at least what the last accepted save left.
  *   stale-save     A save that was sent after a newer epoch had been told is not accepted.
  *   reopened       After an outcome was told, nobody is told that the instance is open.
+ *   lost-request   Who claims an instance sees every request that was stored and not answered.
  *   no-progress    After healing, everything that was opened can be claimed and decided.
  */
 import { HoldfastError } from '../errors.ts'
@@ -70,30 +71,36 @@ async function work(
   const kernel = await persistently(runtime, () => kernelOf(runtime, plant))
   const claim = { owner: identity.process, holdMs }
   const by = `${identity.process}/${identity.incarnation.slice(0, 6)}`
+  let asked = 0
   for (;;) {
     await sleep(timers, roll(150))
     // The set of ids moves on, so that there is always something fresh to fight about.
     const id = `id-${Math.floor(world.nowMs() / 3_500)}-${roll(idsMax)}`
     const action = roll(10)
+    const sinceMs = world.nowMs()
     await attempt(async () => {
       if (action < 3) {
         const opened = await kernel.open(id, { n: 0 }, action === 0 ? {} : { claim })
         if (opened.status === 'found') judge.read(id, opened.instance)
-        else if (opened.ownership) await hold(world, runtime, opened.ownership, by, judge)
+        else if (opened.ownership) await hold(world, runtime, opened.ownership, by, judge, sinceMs)
       } else if (action < 6) {
         const taken = await kernel.claim(id, claim)
         if (taken.status === 'decided') judge.outcome(id, taken.outcome)
-        if (taken.status === 'claimed') await hold(world, runtime, taken.ownership, by, judge)
+        if (taken.status === 'claimed')
+          await hold(world, runtime, taken.ownership, by, judge, sinceMs)
       } else if (action < 8) {
         const { claimed } = await kernel.claimDue({ claim, limit: 1 })
-        for (const own of claimed) await hold(world, runtime, own, by, judge)
+        for (const own of claimed) await hold(world, runtime, own, by, judge, sinceMs)
       } else if (action === 8) {
         judge.read(id, await kernel.read(id))
       } else if (roll(4) === 0) {
         const early = await kernel.decide(id, { by: `${by} from outside` })
         judge.outcome(id, early.outcome)
       } else {
-        await kernel.request(id, { id: `${by}/${roll(3)}`, body: 'please' })
+        asked += 1
+        const request = `${by}/${asked}`
+        const answer = await kernel.request(id, { id: request, body: 'please' })
+        if (answer === 'stored') judge.requested(id, request)
       }
     })
   }
@@ -106,16 +113,19 @@ async function hold(
   own: Ownership<Count, Verdict>,
   by: string,
   judge: ToldJudge,
+  sinceMs: number,
 ): Promise<void> {
   const { random, timers } = runtime
   const { id, epoch } = own
   judge.claimed(id, epoch, own.state.n)
+  judge.sees(id, own.requests, sinceMs)
   if (epoch > 1n) world.reached('a takeover')
   const saves = Math.floor(random.fraction('hold') * 4)
   for (let index = 0; index < saves; index += 1) {
     await sleep(timers, Math.floor(random.fraction('think') ** 3 * 2 * holdMs))
     const sent = judge.sending(id)
     const answered = own.requests.map((request) => request.id)
+    judge.answers(id, answered)
     const n = own.state.n + 1
     try {
       await own.save({ n }, { answered })
@@ -145,12 +155,23 @@ interface ToldJudge {
   saved(id: string, epoch: bigint, n: number, newestAtSending: bigint): void
   outcome(id: string, verdict: Verdict): void
   read(id: string, instance: Instance<Count, Verdict> | undefined): void
+  /** An outsider was told that the request is stored. */
+  requested(id: string, request: string): void
+  /** An owner who began to claim at `sinceMs` sees these. */
+  sees(id: string, requests: Requests, sinceMs: number): void
+  /** A save that answers these is about to be sent. */
+  answers(id: string, requests: readonly string[]): void
 }
+
+type Requests = Ownership<Count, Verdict>['requests']
 
 function toldJudge(world: World): ToldJudge {
   const epochs = new Map<string, bigint>()
   const counts = new Map<string, number>()
   const outcomes = new Map<string, string>()
+  /** By instance: what was stored, and when its sender was told. */
+  const asked = new Map<string, Map<string, number>>()
+  const answered = new Set<string>()
   const newest = (id: string): bigint => epochs.get(id) ?? 0n
 
   function open(id: string, n: number, known: number): void {
@@ -183,6 +204,20 @@ function toldJudge(world: World): ToldJudge {
     outcome,
     read(id, instance) {
       if (instance?.status === 'decided') outcome(id, instance.outcome)
+    },
+    requested(id, request) {
+      const known = asked.get(id) ?? new Map<string, number>()
+      asked.set(id, known.set(request, world.nowMs()))
+    },
+    sees(id, requests, sinceMs) {
+      for (const [request, storedMs] of asked.get(id) ?? []) {
+        if (storedMs >= sinceMs || answered.has(request)) continue
+        if (requests.some((seen) => seen.id === request)) world.reached('a request was seen')
+        else world.fail('lost-request', `${id}: ${request} was stored and is gone`)
+      }
+    },
+    answers(_id, requests) {
+      for (const request of requests) answered.add(request)
     },
   }
 }

@@ -7,7 +7,7 @@ import { LeaseLostError, outcomeOf } from '../errors.ts'
 import type { Observer } from '../observability/index.ts'
 import { leaseDriftMargin } from '../ports/lease-store.ts'
 import type { Delivery, WorkStore } from '../ports/work-store.ts'
-import { type Runtime, sleep } from '../runtime/index.ts'
+import { type Runtime, sleep, type Timer } from '../runtime/index.ts'
 
 export interface InHand {
   readonly delivery: Delivery
@@ -45,6 +45,28 @@ export function hands(context: HandsContext, leaseMs: number, holdMaxMs: number)
     item.over = true
     observer.event('deliveryLost', { queue, id: item.delivery.message.id, why: why.message })
     item.abort.abort(why)
+  }
+
+  // The heartbeat may hang on a store that does not answer, so the end of a lease has a timer of its own:
+  // one for all, at the earliest end it knew. What was extended meanwhile costs one look.
+  let deadline: Timer | undefined
+  let deadlineMs = Number.POSITIVE_INFINITY
+  function watchEnd(untilMs: number): void {
+    if (untilMs >= deadlineMs) return
+    deadline?.cancel()
+    deadlineMs = untilMs
+    const delayMs = Math.max(0, untilMs - runtime.clock.monotonicMs())
+    deadline = runtime.timers.schedule(delayMs, dropOverdue, { background: true })
+  }
+
+  function dropOverdue(): void {
+    deadlineMs = Number.POSITIVE_INFINITY
+    const nowMs = runtime.clock.monotonicMs()
+    for (const item of held.values()) {
+      if (item.over) continue
+      if (nowMs >= item.validUntilMs) drop(item, lost(item, 'its lease ran out'))
+      else watchEnd(item.validUntilMs)
+    }
   }
 
   let beating = false
@@ -91,11 +113,15 @@ export function hands(context: HandsContext, leaseMs: number, holdMaxMs: number)
       const { validUntilMs } = delivery
       const item = { delivery, abort: new AbortController(), sinceMs, validUntilMs, over: false }
       held.set(delivery.receipt, item)
+      watchEnd(validUntilMs)
       beat()
       return item
     },
     free(item) {
       held.delete(item.delivery.receipt)
+      if (held.size > 0) return
+      deadline?.cancel()
+      deadlineMs = Number.POSITIVE_INFINITY
     },
   }
 }

@@ -1,9 +1,11 @@
 /**
  * The queue on trial. Producers send numbered messages of a few keys, consumers in two processes write
  * each message's effect into a ledger together with the note that it happened. Processes are killed and
- * stopped, the machine loses power, hints get lost, the wall clock jumps.
+ * stopped, the machine loses power, hints get lost, the wall clock jumps; some consumers are stopped at the
+ * worst moment, with a heartbeat on its way. Some work outlasts its lease.
  *
- * The judges, after healing:
+ * The judges, the first at once and the others after healing:
+ *   silent-loss   whose message has gone to another finds the signal of its delivery aborted
  *   no-loss       every message whose `send` returned has its effect
  *   no-phantom    no effect without a message that was sent
  *   once          no effect twice
@@ -14,8 +16,9 @@ import { HoldfastError, outcomeOf } from '../errors.ts'
 import type { SqlDatabase } from '../ports/sql-database.ts'
 import type { WorkStore } from '../ports/work-store.ts'
 import { type Runtime, sleep } from '../runtime/index.ts'
-import type { World } from '../simulation/world.ts'
+import type { Process, World } from '../simulation/world.ts'
 import { effectOnce, effectOnceTables } from '../transactions/index.ts'
+import type { DeliveryContext } from './delivery.ts'
 import { type Queue, queue } from './queue.ts'
 
 export interface QueueTrialOptions {
@@ -37,6 +40,7 @@ const ledgerTables = `
   CREATE TABLE effect (place INTEGER PRIMARY KEY, key TEXT NOT NULL, number INTEGER NOT NULL);`
 const keys = ['a', 'b', 'c'] as const
 const perKey = 12
+const leaseMs = 1_500
 
 export function queueTrial(options: QueueTrialOptions = {}): (world: World) => void {
   return (world) => {
@@ -45,13 +49,19 @@ export function queueTrial(options: QueueTrialOptions = {}): (world: World) => v
     const sent = new Map<string, Set<number>>(keys.map((key) => [key, new Set()]))
     const tried = new Map<string, Set<number>>(keys.map((key) => [key, new Set()]))
     const progress = new Map<string, number>(keys.map((key) => [key, 0]))
+    /** The latest attempt that a handler has begun, by message. */
+    const taken = new Map<string, number>()
     for (const key of keys) {
       machine.process(`producer-${key}`, (runtime) =>
         produce(runtime, { key, sent, tried, progress }),
       )
     }
     for (const name of ['consumer-1', 'consumer-2']) {
-      machine.process(name, (runtime) => consume(world, runtime, options))
+      const process: Process = machine.process(name, (runtime) => {
+        const store = (work: WorkStore): WorkStore =>
+          stoppedAtWorst(options.breakStore?.(work) ?? work, runtime, process)
+        return consume(world, runtime, { ...options, breakStore: store }, taken)
+      })
     }
     const verify = async (runtime: Runtime): Promise<void> => {
       const ledger = await openLedger(runtime)
@@ -99,11 +109,37 @@ async function produce(runtime: Runtime, production: Production): Promise<void> 
   }
 }
 
-async function consume(world: World, runtime: Runtime, options: QueueTrialOptions): Promise<void> {
+/** Stops the process while its heartbeat is on its way: the answer comes when it is old. */
+function stoppedAtWorst(store: WorkStore, runtime: Runtime, process: Process): WorkStore {
+  return {
+    ...store,
+    extend(name, receipts, forMs) {
+      const answer = store.extend(name, receipts, forMs)
+      if (runtime.random.fraction('stop') < 0.1) {
+        process.pause(Math.ceil((1 + runtime.random.fraction('stop')) * leaseMs))
+      }
+      return answer
+    },
+  }
+}
+
+async function consume(
+  world: World,
+  runtime: Runtime,
+  options: QueueTrialOptions,
+  taken: Map<string, number>,
+): Promise<void> {
   const ledger = await openLedger(runtime)
   const orders = await openQueue(runtime, options.breakStore)
-  const handle = async ({ key, number }: Numbered, id: string): Promise<void> => {
-    await sleep(runtime.timers, runtime.random.fraction('work') * 400)
+  const handle = async ({ key, number }: Numbered, delivery: DeliveryContext): Promise<void> => {
+    const { id } = delivery
+    const isLong = runtime.random.fraction('long') < 0.15
+    const endMs =
+      runtime.clock.monotonicMs() + runtime.random.fraction('work') * (isLong ? 2 * leaseMs : 400)
+    while (runtime.clock.monotonicMs() < endMs) {
+      await sleep(runtime.timers, 25)
+      await assertTold(world, runtime, taken, delivery)
+    }
     const effect = {
       sql: 'INSERT INTO effect (key, number) VALUES (?1, ?2)',
       parameters: [key, number],
@@ -116,16 +152,31 @@ async function consume(world: World, runtime: Runtime, options: QueueTrialOption
     if (!once.applied) world.reached('a message came twice')
   }
   await orders.consume(
-    async (numbered, { id, attempt }) => {
+    async (numbered, delivery) => {
+      const { id, attempt } = delivery
+      taken.set(id, Math.max(attempt, taken.get(id) ?? 0))
       if (attempt > 1) world.reached('an attempt was repeated')
       if (runtime.random.fraction('fail') < 0.1) throw new Error('the handler failed')
-      if (options.ackFirst) void handle(numbered, id).catch(() => {})
-      else await handle(numbered, id)
+      if (options.ackFirst) void handle(numbered, delivery).catch(() => {})
+      else await handle(numbered, delivery)
     },
-    { concurrency: 4, leaseMs: 1_500, attemptsMax: 1_000, retryDelayMs: () => 100 },
+    { concurrency: 4, leaseMs, attemptsMax: 1_000, retryDelayMs: () => 100 },
   )
   // A program that returns has ended: this one works until it is killed.
   await new Promise<never>(() => {})
+}
+
+/** After a pause the timers that are due may still be in line behind us, so one moment is granted. */
+async function assertTold(
+  world: World,
+  runtime: Runtime,
+  taken: ReadonlyMap<string, number>,
+  { id, attempt, signal }: DeliveryContext,
+): Promise<void> {
+  if ((taken.get(id) ?? 0) <= attempt || signal.aborted) return
+  await sleep(runtime.timers, 5)
+  if (!signal.aborted) world.fail('silent-loss', `attempt ${attempt} of ${id} was not told`)
+  else world.reached('a delivery was lost at work')
 }
 
 type Effect = readonly [key: string, number: number]

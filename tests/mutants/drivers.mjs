@@ -128,8 +128,8 @@ export const drivers = [
     'ack-before-effect',
     'queue',
     'src/messaging/consumer.ts',
-    'await handle(payload, {',
-    'void handle(payload, {',
+    'await handle(payload, { id, key, headers, attempt: tried, waitedMs, signal: abort.signal })',
+    'Promise.resolve(handle(payload, { id, key, headers, attempt: tried, waitedMs, signal: abort.signal })).catch(() => {})',
     'a message is acknowledged before its handler has ended',
   ),
   mutant(
@@ -149,11 +149,11 @@ export const drivers = [
     'a message is given up long before its attempts are used up',
   ),
   mutant(
-    'settlement-not-retried',
+    'delivery-ends-in-silence',
     'queue',
-    'src/messaging/settler.ts',
-    'left = left.filter((pending) => nowMs < pending.validUntilMs)',
-    'left = []',
-    'an acknowledgement that failed is not sent again',
+    'src/messaging/hands.ts',
+    'watchEnd(validUntilMs)\n      beat()',
+    'beat()',
+    'a handler is not told that its delivery ran out while a heartbeat hangs',
   ),
 ]

@@ -166,7 +166,7 @@ export const features = [
     'brownOut',
     'src/resilience/retry-budget.ts',
     'if (balance() < 1) return false',
-    'if (balance() < 0) return false',
+    'if (balance() < Number.NEGATIVE_INFINITY) return false',
     'retries are allowed while the purse is empty',
   ),
   mutant(

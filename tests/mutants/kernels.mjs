@@ -52,7 +52,7 @@ export const kernels = [
   ),
   mutant(
     'decision-request-dropped',
-    'saga',
+    'decision',
     'src/kernels/decision-ownership.ts',
     'record = { ...record, requests: found.requests }\n',
     '\n',

@@ -5,7 +5,8 @@
  *   gap        a watch of everything misses no revision
  *   agreement  all watchers are told the same under one revision, and so was its writer
  *   snapshot   a snapshot is exactly what the changes up to its revision add up to
- *   stolen     an entry passes to another session only after it was removed
+ *   stolen     an entry passes to another session only after it was removed, and is removed before its
+ *              session ends only by that session
  *   vanished   the entry of a session that is valid is listed
  *   ghost      an entry is not listed when its session has surely ended
  *
@@ -17,7 +18,9 @@ export interface RegistryJudge {
   /** One watcher's life: tell it every change, in the order in which it came. */
   watcher(): { told(change: RegistryChange): void }
   /** A registration returned. */
-  registered(revision: bigint, key: string, value: string): void
+  registered(revision: bigint, key: string, value: string, sessionId: string): void
+  /** A session is about to be closed, or to take back one entry, which may be another's. */
+  leaves(sessionId: string, key?: string): void
   /** The owner of a session was running at that time; it lives at most `ttlMs` longer. */
   alive(sessionId: string, nowMs: number): void
   /** A list that was asked for at `askedMs`. */
@@ -39,6 +42,7 @@ export function registryJudge(
   const told = new Map<bigint, string>()
   const states = new Map<bigint, string>()
   const lastAlive = new Map<string, number>()
+  const leaving = new Set<string>()
   let changes = 0
 
   function agree(revision: bigint, what: string): void {
@@ -77,10 +81,13 @@ export function registryJudge(
               const { entry } = change
               const owner = entries.get(entry.key)?.sessionId ?? entry.sessionId
               if (owner !== entry.sessionId) fail('stolen', `${entry.key} at ${revision}`)
-              agree(revision, `put ${entry.key}=${entry.value}`)
+              agree(revision, putInWords(entry.key, entry.value, entry.sessionId))
               entries.set(entry.key, entry)
             } else {
-              agree(revision, `removed ${change.key}`)
+              const { key, sessionId, cause } = change
+              const asked = leaving.has(sessionId) || leaving.has(`${sessionId} ${key}`)
+              if (cause === 'deregistered' && !asked) fail('stolen', `${key} at ${revision}`)
+              agree(revision, `removed ${key}`)
               entries.delete(change.key)
             }
           }
@@ -89,7 +96,11 @@ export function registryJudge(
         },
       }
     },
-    registered: (revision, key, value) => agree(revision, `put ${key}=${value}`),
+    registered: (revision, key, value, sessionId) =>
+      agree(revision, putInWords(key, value, sessionId)),
+    leaves(sessionId, key) {
+      leaving.add(key === undefined ? sessionId : `${sessionId} ${key}`)
+    },
     alive(sessionId, nowMs) {
       lastAlive.set(sessionId, nowMs)
     },
@@ -114,6 +125,10 @@ export function registryJudge(
       return changes
     },
   }
+}
+
+function putInWords(key: string, value: string, sessionId: string): string {
+  return `put ${key}=${value} of session ${sessionId}`
 }
 
 function inWords({ key, value, revision }: RegistryEntry): string {

@@ -84,17 +84,19 @@ async function live(
   if (session.lost.aborted) world.reached('a session was lost')
   // Some leave without a word; their session stays alive until the process ends it by closing.
   if (chance(0.3)) await sleep(timers, stepMs)
+  judge.leaves(session.id)
   await settled(() => session.close())
 
   async function change(of: Session, key: string, value: string): Promise<void> {
     if (chance(0.2)) {
       present.delete(key)
+      judge.leaves(of.id, key)
       await settled(() => registry.deregister(of, key))
       return
     }
     const revision = await settled(() => registry.register(of, key, value))
     if (revision === undefined) return
-    judge.registered(revision, key, value)
+    judge.registered(revision, key, value, of.id)
     present.add(key)
   }
 }

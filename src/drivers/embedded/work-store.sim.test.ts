@@ -36,7 +36,7 @@ const bugs: readonly {
 }[] = [
   {
     name: 'a settlement names the message, not the delivery',
-    verdicts: ['lost', 'twice', 'exclusion'],
+    verdicts: ['lost', 'late', 'twice', 'exclusion'],
     broken: (store) => ({
       ...store,
       async claim(queue, request) {

@@ -167,7 +167,8 @@ async function consume(hands: Hands): Promise<void> {
     const deliveries = (await hands.ask(() => work.claim(queue, request))) ?? []
     // All of them first: the other consumers may be ahead of what this one gets to.
     for (const delivery of deliveries) judge.delivered(delivery, runtime.clock)
-    for (const delivery of deliveries) await handle(hands, delivery)
+    const overMs = runtime.clock.monotonicMs() + leaseMs
+    for (const delivery of deliveries) await handle(hands, delivery, overMs)
     if (deliveries.length > 0) continue
     await new Promise<void>((resolve) => {
       const timer = runtime.timers.schedule(5_000, resolve)
@@ -179,9 +180,11 @@ async function consume(hands: Hands): Promise<void> {
   }
 }
 
-async function handle(hands: Hands, delivery: Delivery): Promise<void> {
+/** @param latestMs when the delivery is surely over: counted from after the answer. */
+async function handle(hands: Hands, delivery: Delivery, latestMs: number): Promise<void> {
   const { world, runtime, judge, work } = hands
   const { message, attempt, receipt } = delivery
+  let overMs = latestMs
   if (attempt > 1) world.reached('a message was delivered again')
   // Most work is short; some outlasts its lease.
   await sleep(runtime.timers, hands.draw(hands.chance(0.1) ? 900 : 90))
@@ -189,31 +192,46 @@ async function handle(hands: Hands, delivery: Delivery): Promise<void> {
     const untilMs = runtime.clock.monotonicMs() + leaseMs
     const held = await hands.ask(() => work.extend(queue, [receipt], leaseMs))
     if (held?.[0] === true) judge.extended(delivery, Math.floor(untilMs))
+    overMs = runtime.clock.monotonicMs() + leaseMs
   }
   if (isPoison(message)) {
     if (attempt >= attemptsMax) {
-      return settle(hands, delivery, { receipt, outcome: 'dead', reason: 'poison' })
+      return settle(hands, delivery, overMs, { receipt, outcome: 'dead', reason: 'poison' })
     }
   } else if (runtime.clock.monotonicMs() < delivery.validUntilMs) judge.effect(message)
-  else return
+  else if (runtime.clock.monotonicMs() < overMs) return
+  // Otherwise it is careless: it reports as done what it was too late to do.
   if (hands.chance(0.08)) return
   const retry = isPoison(message) || hands.chance(0.1)
   await settle(
     hands,
     delivery,
+    overMs,
     retry
       ? { receipt, outcome: 'retry', delayMs: hands.draw(300), reason: 'again' }
       : { receipt, outcome: 'done' },
   )
 }
 
-async function settle(hands: Hands, delivery: Delivery, settlement: Settlement): Promise<void> {
+async function settle(
+  hands: Hands,
+  delivery: Delivery,
+  overMs: number,
+  settlement: Settlement,
+): Promise<void> {
   const { world, runtime, judge, work } = hands
   for (let tries = 0; tries < 5; tries += 1) {
     const wallMs = runtime.clock.wallMs()
+    const sentMs = runtime.clock.monotonicMs()
     judge.settles(delivery)
     const [answer] = (await hands.ask(() => work.settle(queue, [settlement]))) ?? []
     if (answer === 'settled') {
+      if (sentMs > overMs) {
+        world.fail(
+          'late',
+          `${settlement.receipt} ended ${sentMs - overMs} ms before it was settled`,
+        )
+      }
       const retried = settlement.outcome === 'retry'
       return judge.settled(delivery, retried ? wallMs + settlement.delayMs : undefined)
     }

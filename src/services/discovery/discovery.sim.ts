@@ -4,7 +4,7 @@
  * registry for longer than their time to live; consumers too. Consumers call whom their list names.
  *
  * Safety: a choice is always on the list; what was deregistered and once gone from a list never comes
- * back to it; without the registry the list does not change. Progress: some seconds after the healing every
+ * back to it; without the registry the list does not change; expiries alone never empty it. Progress: some seconds after the healing every
  * list equals the instances that stand, and it outlives an outage of the registry.
  */
 import { embedded } from '../../drivers/embedded/index.ts'
@@ -207,6 +207,7 @@ async function consumer(
   const gone = new Set<string>()
   const liveTicks = new Map<string, number>()
   let whenLost: readonly Endpoint[] | undefined
+  let lately: { readonly state: string; readonly ids: ReadonlySet<string> } | undefined
 
   function judge(): void {
     const listed = new Set(view.endpoints().map(({ id }) => id))
@@ -222,6 +223,11 @@ async function consumer(
     if (whenLost !== undefined && whenLost !== view.endpoints()) {
       world.fail('stale', `${name} changed its list without the registry`)
     }
+    if (listed.size === 0 && lately?.state === 'live') {
+      const standing = [...truth.standing.values()].filter((id) => lately?.ids.has(id))
+      if (standing.length > 0) world.fail('emptied', `${name} lists nobody, and lost ${standing}`)
+    }
+    lately = { state: view.state, ids: listed }
     if (view.state === 'stale') world.reached('a list was stale')
     if (view.state === 'protected') world.reached('a list was protected')
   }

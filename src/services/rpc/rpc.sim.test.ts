@@ -70,7 +70,10 @@ describe('a bad day', () => {
 
 describe('a rolling restart', () => {
   it('RP-5: deregister first, then drain: no call fails, without retries', async () => {
-    const report = await simulate({ seeds: 20 }, rollingRestart({ deregisterFirst: true }))
+    const report = await simulate(
+      { seeds: Math.ceil(seeds / 10) },
+      rollingRestart({ deregisterFirst: true }),
+    )
     expectClean(report)
   })
 

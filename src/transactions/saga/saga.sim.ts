@@ -84,7 +84,7 @@ function definition(world: World, runtime: Runtime, plant: SagaPlant) {
       throw error
     } finally {
       const again = left && !request.verb.startsWith('undo')
-      if (again && runtime.random.fraction('late') < 0.15) {
+      if (again && runtime.random.fraction('late') < 0.3) {
         runtime.tasks.spawn('late-original', async () => {
           await sleep(runtime.timers, runtime.random.fraction('late') * lateMs)
           await ask(runtime, place, request).catch(() => {})
@@ -111,13 +111,14 @@ function definition(world: World, runtime: Runtime, plant: SagaPlant) {
     .step('reserve', {
       run: step('stock', 'reserve'),
       compensate: step('stock', 'undo reserve'),
-      timeoutMs: 2_500,
+      // Less than the line's own patience, so that the engine has to give up first.
+      timeoutMs: 1_500,
       retry,
     })
     .step('charge', {
       run: step('bank', 'charge'),
       compensate: step('bank', 'undo charge'),
-      timeoutMs: 2_500,
+      timeoutMs: 1_500,
       retry,
     })
     .step('ship', { run: step('stock', 'ship'), retry })
