@@ -2,7 +2,7 @@ import { assert, constantFrom, integer, property, record } from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { checkIsolation } from './check.ts'
 import type { IsolationLevel } from './levels.ts'
-import { anyOrder, explainable, realTime, sessions } from './oracle.sim.ts'
+import { anyOrder, explainable, explainableBySnapshots, realTime, sessions } from './oracle.sim.ts'
 import { chance, recordedHistory, type StoreKind } from './stores.sim.ts'
 import type { ListStep, ListTransaction, RegisterTransaction, Transaction } from './transaction.ts'
 
@@ -110,6 +110,41 @@ describe('beside an oracle that tries every order', () => {
         if (report.problem?.code === 'empty' && report.anomalies.length === 0) {
           return expected
         }
+        return (report.verdict === 'violation') === !expected
+      }),
+      { numRuns: 1_500 },
+    )
+    expect(explained).toBeGreaterThan(100)
+    expect(refuted).toBeGreaterThan(100)
+  })
+
+  const snapshotCases = [
+    ['snapshot-isolation', anyOrder],
+    ['strong-session-snapshot-isolation', sessions],
+    ['strong-snapshot-isolation', realTime],
+  ] as const
+
+  it.each(snapshotCases)('list-append, every append read: %s agrees both ways', (level, order) => {
+    let [explained, refuted] = [0, 0]
+    const small = record({
+      seed: integer({ min: 1, max: 2 ** 30 }),
+      kind: constantFrom(...kinds),
+      transactions: integer({ min: 2, max: 5 }),
+      processes: integer({ min: 1, max: 3 }),
+      keys: integer({ min: 1, max: 2 }),
+    })
+    assert(
+      property(small, integer(), ({ seed, ...rest }, disturbance) => {
+        const options = { ...rest, model: 'list-append', seed, stepsMax: 3 } as const
+        const recorded = recordedHistory(options) as readonly ListTransaction[]
+        const raw = disturbance % 2 === 0 ? recorded : disturbed(recorded, disturbance)
+        const history = withFinalReads(raw as readonly ListTransaction[]).filter(
+          ({ status }) => status === 'committed',
+        )
+        const report = checkIsolation(history, { model: 'list-append', level })
+        const expected = explainableBySnapshots(history, order)
+        if (expected) explained += 1
+        else refuted += 1
         return (report.verdict === 'violation') === !expected
       }),
       { numRuns: 1_500 },

@@ -94,10 +94,11 @@ function explainWrite(
 ): string | undefined {
   if (previous === undefined || list.writers.get(previous) !== source) return undefined
   const [before, after, key] = [previous, element, list.key].map(scalarText)
-  const later = list.places.has(element)
-    ? `right after ${nameText(source)} had appended ${before}`
-    : `which no read shows, so after the ${before} that ${nameText(source)} had appended`
-  return `${nameText(target)} appended ${after} to ${key} ${later}`
+  const what = `${nameText(target)} appended ${after} to ${key}`
+  const had = `${nameText(source)} had appended`
+  return list.places.has(element)
+    ? `${what} right after ${had} ${before}`
+    : `${what}, which no read shows: after the ${before} that ${had}`
 }
 
 function explainRead(

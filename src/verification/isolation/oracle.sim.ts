@@ -48,6 +48,45 @@ export function explainable(
   )
 }
 
+/**
+ * Is there a choice of moments, at which each transaction takes its snapshot and at which it commits, that
+ * explains every read, with no two writers of one key at the same time (first committer wins)?
+ */
+export function explainableBySnapshots(
+  history: readonly ListTransaction[],
+  mustPrecede: (first: Transaction, second: Transaction) => boolean,
+): boolean {
+  type Open = { readonly transaction: ListTransaction; readonly clash: ReadonlySet<Scalar> }
+  const writesOf = ({ steps }: ListTransaction): readonly Scalar[] =>
+    steps.flatMap((step) => (step.kind === 'append' ? [step.key] : []))
+
+  function search(
+    state: State,
+    waiting: readonly ListTransaction[],
+    open: readonly Open[],
+  ): boolean {
+    if (waiting.length === 0 && open.length === 0) return true
+    const begins = waiting.some((transaction) => {
+      const others = waiting.filter((other) => other !== transaction)
+      const unfinished = [...others, ...open.map((one) => one.transaction)]
+      if (unfinished.some((other) => mustPrecede(other, transaction))) return false
+      if (after(state, transaction) === undefined) return false
+      return search(state, others, [...open, { transaction, clash: new Set() }])
+    })
+    if (begins) return true
+    return open.some((one) => {
+      const writes = writesOf(one.transaction)
+      if (writes.some((key) => one.clash.has(key))) return false
+      const next = after(state, { ...one.transaction, status: 'unknown' })
+      const rest = open
+        .filter((other) => other !== one)
+        .map((other) => ({ ...other, clash: new Set([...other.clash, ...writes]) }))
+      return next !== undefined && search(next, waiting, rest)
+    })
+  }
+  return search(new Map(), history, [])
+}
+
 export const anyOrder = (): boolean => false
 
 /** Who never returns precedes nobody, so it may also be left for after the end. */
