@@ -20,3 +20,22 @@ export type {
   Timeline,
   World,
 } from '../simulation/world.ts'
+export {
+  type EmbeddedEngine,
+  type EmbeddedEngineOptions,
+  type EmbeddedEngineStores,
+  embeddedEngine,
+} from './engines/embedded-engine.ts'
+export type { Engine, EngineClientOptions } from './engines/engine.ts'
+export {
+  type EtcdEngine,
+  type EtcdEngineOptions,
+  type EtcdEngineStores,
+  etcdEngine,
+} from './engines/etcd-engine.ts'
+export {
+  type RedisEngine,
+  type RedisEngineOptions,
+  type RedisEngineStores,
+  redisEngine,
+} from './engines/redis-engine.ts'
