@@ -17,8 +17,14 @@ try {
     // Loaded only when asked for: it brings the simulator and all scenarios along.
     const { simulateCommand } = await import('./simulate/simulate.ts')
     process.exitCode = await simulateCommand(rest)
+  } else if (command === 'check') {
+    const { check } = await import('./check/check.ts')
+    process.exitCode = check(rest)
   } else {
-    process.stdout.write(`${upUsage}\n\nusage: holdfast simulate FILE|NAME [options]\n`)
+    const others = ['simulate FILE|NAME [options]', 'check FILE --model NAME [options]']
+    process.stdout.write(
+      `${upUsage}\n${others.map((one) => `\nusage: holdfast ${one}\n`).join('')}`,
+    )
     process.exitCode = command === undefined || command === '--help' ? 0 : 3
   }
 } catch (error) {

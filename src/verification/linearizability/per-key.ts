@@ -22,6 +22,9 @@ export function perKey<State, Input, Output>(
     ...(overwrites === undefined ? {} : { overwrites: ({ input }) => overwrites(input) }),
     ...(describe === undefined
       ? {}
-      : { describe: ({ key, input }, output) => `${key}: ${describe(input, output)}` }),
+      : {
+          describe: ({ key, input }, output) =>
+            key === '' ? describe(input, output) : `${key}: ${describe(input, output)}`,
+        }),
   }
 }

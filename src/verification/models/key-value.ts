@@ -42,9 +42,9 @@ export function keyValue(
     hash: (state) => state.hash,
     partition: (input) => input.key,
     describe(input, output) {
-      if (input.type === 'get') return `get ${input.key} → ${shown(output)}`
-      if (input.type === 'delete') return `delete ${input.key}`
-      return `${input.type} ${input.key} ${shown(input.value)}`
+      if (input.type === 'get') return `get → ${shown(output)}`
+      if (input.type === 'delete') return 'delete'
+      return `${input.type} ${shown(input.value)}`
     },
   }
 }
