@@ -2,7 +2,8 @@
  * Customers, and their own account of what they ordered. Each retries under the same key until he has
  * an answer, sometimes asks twice at once, and then waits for the end of what was accepted. What must
  * come out is known beforehand: most orders can be carried out; one for more than there ever was, or by
- * somebody who has fifty cents, cannot.
+ * somebody who has fifty cents, cannot; and of one article there are five pieces, which go to whoever is
+ * first.
  */
 import { outcomeOf } from 'holdfast/errors'
 import { type Runtime, sleep } from 'holdfast/runtime'
@@ -14,8 +15,10 @@ import type { Front } from './front.ts'
 export interface CustomerOrder {
   readonly key: string
   readonly asked: OrderRequest
-  readonly expected: 'confirmed' | 'rejected'
+  readonly expected: 'confirmed' | 'rejected' | 'either'
   orderId?: string
+  /** As the shop showed it in the end. */
+  outcome?: 'confirmed' | 'rejected'
   /** Of the saga's steps as they were shown at the end, the names. */
   steps?: readonly string[]
 }
@@ -35,6 +38,7 @@ export interface CustomerOptions {
 }
 
 const poorCents = 50
+const scarce = 'scarce'
 
 export async function customer(
   world: World,
@@ -79,8 +83,8 @@ export async function customer(
     if (ids.some((id) => id !== placed.orderId)) {
       world.fail('two orders for one key', `${placed.key}: ${ids.join(', ')}`)
     }
-    world.reached(`an order to be ${placed.expected}`)
     await ended(placed)
+    world.reached(`${placed.outcome}, expected ${placed.expected}`)
   }
 
   async function ended(placed: CustomerOrder): Promise<void> {
@@ -90,7 +94,8 @@ export async function customer(
       if (view === null) return world.fail('accepted, yet unknown', `${key} is ${orderId}`)
       if (view.status !== 'pending') {
         placed.steps = view.steps.map(({ name: step }) => step)
-        if (view.status === expected) return
+        placed.outcome = view.status
+        if (expected === 'either' || view.status === expected) return
         return world.fail('ended otherwise', `${key} is ${view.status}, ${view.reason ?? ''}`)
       }
       await sleep(runtime.timers, 1_000)
@@ -98,8 +103,11 @@ export async function customer(
   }
 
   account.restocked.set(extra, 5)
+  account.restocked.set(scarce, 5)
   account.deposited.set(poor, poorCents)
   await insist('restock', () => front.restock({ sku: extra, quantity: 5, key: extra }))
+  // All customers bring the same five pieces, under one key: they are there once.
+  await insist('scarce', () => front.restock({ sku: scarce, quantity: 5, key: scarce }))
   await insist('deposit', () => front.deposit({ userId: poor, amountCents: poorCents, key: poor }))
   await Promise.all(Array.from({ length: orders }, (_, index) => order(index)))
 }
@@ -111,7 +119,7 @@ function wishOf(
 ): Pick<CustomerOrder, 'asked' | 'expected'> {
   const some = (): Item => ({ sku: skus[draw(10)] ?? 'sku-001', quantity: 1 + draw(5) })
   const items = Array.from({ length: 1 + draw(3) }, some)
-  switch (draw(5)) {
+  switch (draw(6)) {
     case 0:
       return { asked: { userId: poor, items }, expected: 'rejected' }
     case 1: {
@@ -119,6 +127,11 @@ function wishOf(
       const absurd = { sku: 'sku-001', quantity: 9_999 }
       return { asked: { userId: name, items: [...items, absurd] }, expected: 'rejected' }
     }
+    case 2:
+      return {
+        asked: { userId: name, items: [...items, { sku: scarce, quantity: 2 }] },
+        expected: 'either',
+      }
     default:
       return { asked: { userId: name, items }, expected: 'confirmed' }
   }

@@ -56,13 +56,13 @@ export async function lastWord(
   }
 }
 
-/** Each order as its customer expects it, and none that nobody made. */
+/** Each order as its customer saw it end, and none that nobody made. */
 function bookDifferences(book: readonly SqlRow[], { orders }: Account): string[] {
   const states = new Map(book.map((row) => [row.order_id, row.state]))
-  const differences = orders.flatMap(({ key, orderId = '', expected }) => {
+  const differences = orders.flatMap(({ key, orderId = '', outcome }) => {
     const state = states.get(orderId)
     states.delete(orderId)
-    return state === expected ? [] : [`order ${key} is ${state}, not ${expected}`]
+    return state === outcome ? [] : [`order ${key} is ${state}, shown as ${outcome}`]
   })
   return [...differences, ...[...states].map(([id, state]) => `nobody made ${id}, ${state}`)]
 }
@@ -70,8 +70,8 @@ function bookDifferences(book: readonly SqlRow[], { orders }: Account): string[]
 /** A receipt for each confirmed order that has the step, and for no other. */
 function receiptDifferences(receipts: readonly SqlRow[], { orders }: Account): string[] {
   const written = new Set(receipts.map((row) => row.order_id))
-  return orders.flatMap(({ key, orderId = '', expected, steps }) => {
-    const due = expected === 'confirmed' && steps?.includes('receipt') === true
+  return orders.flatMap(({ key, orderId = '', outcome, steps }) => {
+    const due = outcome === 'confirmed' && steps?.includes('receipt') === true
     if (due === written.has(orderId)) return []
     return [`order ${key} ${due ? 'lacks its receipt' : 'has a receipt it should not have'}`]
   })
@@ -112,7 +112,7 @@ function ledgerDifferences(ledger: readonly SqlRow[], account: Account): string[
   })
 }
 
-const confirmed = ({ expected }: CustomerOrder): boolean => expected === 'confirmed'
+const confirmed = ({ outcome }: CustomerOrder): boolean => outcome === 'confirmed'
 
 async function open(runtime: Runtime, dataFolder: string): Promise<Books> {
   const database = (name: Parameters<typeof databaseOf>[0]) =>

@@ -9,12 +9,12 @@ describe('planted bugs are found', () => {
       const trial = shopTrial({ rough: true, variant })
       const { failures } = await simulate({ ...options, seeds: 60, livenessMs: 60_000 }, trial)
       expect(failures[0]?.name).toMatch(verdict)
-    }, 120_000)
+    }, 180_000)
   }
 
   it('and nothing is found where nothing is planted', async () => {
     const trial = shopTrial({ rough: true })
     const { failures } = await simulate({ ...options, seeds: 10, livenessMs: 60_000 }, trial)
     expect(failures).toEqual([])
-  }, 120_000)
+  }, 180_000)
 })

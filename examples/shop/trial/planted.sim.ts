@@ -87,6 +87,6 @@ export const planted: Readonly<Record<string, Planted>> = {
 
 /** In batches, which is faster. */
 async function sendSoon(runtime: Runtime, send: () => Promise<unknown>): Promise<void> {
-  await sleep(runtime.timers, 1_000)
+  await sleep(runtime.timers, 5_000)
   await send().catch(() => {})
 }

@@ -29,6 +29,8 @@ export interface ShopTrial {
   readonly deployAtMs?: Readonly<Record<string, number>>
   /** Calls that come late or lose their answers (`rough.ts`). Default `false`. */
   readonly rough?: boolean
+  /** May an instance fail to start and be started again, as on a full disk? Default `true`. */
+  readonly mayFail?: boolean
   readonly variant?: ShopVariant
 }
 
@@ -81,7 +83,10 @@ export function shopTrial(trial: ShopTrial = {}): Scenario {
   }
 }
 
-function openShop(world: World, { rough = false, variant = {}, deployAtMs = {} }: ShopTrial): void {
+function openShop(
+  world: World,
+  { rough = false, mayFail = true, variant = {}, deployAtMs = {} }: ShopTrial,
+): void {
   const processes = {
     'inventory-1': inventory,
     'inventory-2': inventory,
@@ -138,7 +143,6 @@ function openShop(world: World, { rough = false, variant = {}, deployAtMs = {} }
       }
     }
     const deployed = (): boolean => deployMs !== undefined && world.nowMs() >= deployMs
-    // A start that fails is tried again, as the supervisor does.
     world.machine('shop').process(
       instance,
       async (runtime) => {
@@ -150,7 +154,7 @@ function openShop(world: World, { rough = false, variant = {}, deployAtMs = {} }
         }
         await new Promise(() => {})
       },
-      { mayThrow: true },
+      { mayThrow: mayFail },
     )
   }
 }

@@ -11,11 +11,17 @@ describe('every order ends as its customer expects, exactly once', () => {
   it(
     'whatever dies',
     async () => {
-      const report = await simulate({ ...options, seeds, firstSeed }, shopTrial())
+      const report = await simulate({ ...options, seeds, firstSeed }, shopTrial({ mayFail: false }))
       expectClean(report)
       expect(report.seedsThatCount).toBeGreaterThan(seeds * 0.5)
       expect(report.reached['a customer asked again'] ?? 0).toBeGreaterThan(seeds * 0.2)
-      expect(report.reached['an order to be rejected'] ?? 0).toBeGreaterThan(seeds * 0.5)
+      for (const label of [
+        'confirmed, expected confirmed',
+        'rejected, expected rejected',
+        'confirmed, expected either',
+      ]) {
+        expect(report.reached[label] ?? 0, label).toBeGreaterThan(seeds * 0.3)
+      }
     },
     timeoutMs,
   )
@@ -23,8 +29,12 @@ describe('every order ends as its customer expects, exactly once', () => {
   it(
     'and calls that come late, twice and without an answer',
     async () => {
-      const some = { seeds: Math.ceil(seeds / 4), firstSeed: 10_000 + firstSeed }
-      expectClean(await simulate({ ...options, ...some }, shopTrial({ rough: true })))
+      const some = { seeds: Math.ceil(seeds / 5), firstSeed: 10_000 + firstSeed }
+      const report = await simulate(
+        { ...options, ...some, faults: 'all' },
+        shopTrial({ rough: true }),
+      )
+      expectClean(report)
     },
     timeoutMs,
   )
@@ -32,9 +42,12 @@ describe('every order ends as its customer expects, exactly once', () => {
   it(
     'while the order service goes from one saga version to the next, instance by instance',
     async () => {
-      const some = { seeds: Math.ceil(seeds / 4), firstSeed: 20_000 + firstSeed }
+      const some = { seeds: Math.ceil(seeds / 5), firstSeed: 20_000 + firstSeed }
       const deployAtMs = { 'order-1': 8_000, 'order-2': 14_000 }
-      const report = await simulate({ ...options, ...some }, shopTrial({ deployAtMs }))
+      const report = await simulate(
+        { ...options, ...some },
+        shopTrial({ deployAtMs, mayFail: false }),
+      )
       expectClean(report)
       expect(report.reached['an order of version 1'] ?? 0).toBeGreaterThan(some.seeds * 0.5)
       expect(report.reached['an order of version 2'] ?? 0).toBeGreaterThan(some.seeds * 0.5)
