@@ -5,9 +5,9 @@
 import { existsSync } from 'node:fs'
 import { type Browser, chromium, type Page } from 'playwright-core'
 
-const executablePath = process.env.HOLDFAST_CHROMIUM ?? '/usr/bin/chromium'
-
-export async function openBrowser(): Promise<Browser> {
+export async function openBrowser(
+  executablePath: string = process.env.HOLDFAST_CHROMIUM ?? '/usr/bin/chromium',
+): Promise<Browser> {
   if (!existsSync(executablePath)) {
     throw new Error(
       `there is no Chromium at ${executablePath}: run "apt-get install -y chromium", or name one with HOLDFAST_CHROMIUM`,

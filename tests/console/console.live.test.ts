@@ -39,6 +39,10 @@ function healthy({ complaints, loads }: OpenPage): void {
   expect(loads()).toBe(1)
 }
 
+it('without a browser the tests fail, and say how to get one', async () => {
+  await expect(openBrowser('/nowhere/chromium')).rejects.toThrow(/apt-get install -y chromium/)
+})
+
 describe('what it shows', () => {
   it('lists every process with its pid and state', async () => {
     const open = await look()
