@@ -18,11 +18,11 @@ export interface EngineTrial<Stores extends DriverStores, Store> {
   readonly broken?: (store: Store) => Store
 }
 
-/** Runs one case in a world of its own. */
+/** Runs one case in a world of its own. @returns why it does not apply to this model, if it does not. */
 export function runEngineCase<Stores extends DriverStores, Store>(
   testCase: ConformanceCase<Store>,
   { engine, pick, broken = (store) => store }: EngineTrial<Stores, Store>,
-): Promise<void> {
+): Promise<string | undefined> {
   return inVirtualTime(async (world, runtime) => {
     const served = engine(world)
     // Its servers need a moment to start.
@@ -48,9 +48,11 @@ export function runEngineCase<Stores extends DriverStores, Store>(
         return `${label}-${names}`
       },
     }
-    if (testCase.skip?.(bench.store) !== undefined) return
+    const skipped = testCase.skip?.(bench.store)
+    if (skipped !== undefined) return skipped
     await testCase.run(bench)
     await Promise.all(connected.map((stores) => stores.close()))
+    return undefined
   })
 }
 
