@@ -18,6 +18,8 @@ const workers: Readonly<Record<string, readonly string[]>> = {
   confirm: ['order'],
 }
 
+/** So many turns without one kill are no bad luck any more. */
+const turnsEnough = 5
 /** How long to wait for an order to come into the step. */
 const waitMaxMs = 2_000
 
@@ -35,7 +37,7 @@ export interface Aim {
   fired(shot: Shot, unfinished: number): void
   /** The table, line by line. */
   table(): readonly string[]
-  /** Empty: every step had a kill, each with enough orders under way. */
+  /** Empty: every step that had its turns had a kill, each with enough orders under way. */
   problems(unfinishedMin: number): readonly string[]
 }
 
@@ -73,7 +75,9 @@ export function aim(client: ShopClient, draw: ReturnType<typeof chance>): Aim {
       ]
     },
     problems(unfinishedMin) {
-      const missed = [...tally].filter(([, { kills }]) => kills === 0).map(([step]) => step)
+      const missed = [...tally]
+        .filter(([, { kills, inVain }]) => kills === 0 && inVain >= turnsEnough)
+        .map(([step]) => step)
       const idle = underWay.filter((count) => count < unfinishedMin).length
       return [
         ...missed.map((step) => `no kill fell while an order was in step ${step}`),
