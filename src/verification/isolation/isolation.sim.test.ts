@@ -1,4 +1,4 @@
-import { assert, constantFrom, integer, property, record } from 'fast-check'
+import { assert, check, constantFrom, integer, property, record } from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { checkIsolation } from './check.ts'
 import type { IsolationLevel } from './levels.ts'
@@ -178,5 +178,51 @@ describe('beside an oracle that tries every order', () => {
       { numRuns: 1_000 },
     )
     expect(refuted).toBeGreaterThan(40)
+  })
+
+  // G-14 (d): the oracle must notice a judge that is wrong, or its silence means nothing.
+  const strict = { model: 'list-append' } as const
+  const verdictAt = (history: readonly Transaction[], level: IsolationLevel): boolean =>
+    checkIsolation(history, { ...strict, level }).verdict === 'violation'
+  const brokenJudges: readonly [string, (history: readonly Transaction[]) => boolean][] = [
+    ['ignores real time', (history) => verdictAt(history, 'serializable')],
+    [
+      'takes sessions for all of time',
+      (history) => verdictAt(history, 'strong-session-serializable'),
+    ],
+    ['takes snapshots for an order', (history) => verdictAt(history, 'strong-snapshot-isolation')],
+    [
+      'does not look at reads of nothing',
+      (history) =>
+        verdictAt(
+          history.map(({ steps, ...rest }) => {
+            const some = steps.filter(({ kind, value }) => {
+              return kind !== 'read' || (Array.isArray(value) && value.length > 0)
+            })
+            return { ...rest, steps: some }
+          }),
+          'strict-serializable',
+        ),
+    ],
+    [
+      'trusts what failed',
+      (history) =>
+        verdictAt(
+          history.map((transaction) => ({ ...transaction, status: 'committed', returnedAt: 1e9 })),
+          'strict-serializable',
+        ),
+    ],
+  ]
+
+  it.each(brokenJudges)('notices a judge that %s', (_, judge) => {
+    const disagrees = property(shape, integer(), ({ seed, ...rest }, disturbance) => {
+      const options = { ...rest, model: 'list-append', seed, stepsMax: 3 } as const
+      const recorded = recordedHistory(options) as readonly ListTransaction[]
+      const history = withFinalReads(
+        (disturbance % 2 === 0 ? recorded : disturbed(recorded, disturbance)) as typeof recorded,
+      )
+      return judge(history) === !explainable(history, realTime)
+    })
+    expect(check(disagrees, { numRuns: 2_000 }).failed).toBe(true)
   })
 })

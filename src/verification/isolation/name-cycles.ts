@@ -170,13 +170,16 @@ function limitedEffort(budget: Budget, stepsMax: number): Effort {
 /** A closed walk taken apart where it meets itself. */
 function simpleCycles(hops: readonly Hop[]): readonly (readonly Hop[])[] {
   const cycles: (readonly Hop[])[] = []
-  let open: Hop[] = []
+  const open: Hop[] = []
+  const places = new Map<number, number>()
   for (const hop of hops) {
+    places.set(hop.source, open.length)
     open.push(hop)
-    const start = open.findIndex(({ source }) => source === hop.target)
-    if (start < 0) continue
-    cycles.push(open.slice(start))
-    open = open.slice(0, start)
+    const start = places.get(hop.target)
+    if (start === undefined) continue
+    const cycle = open.splice(start)
+    for (const { source } of cycle) places.delete(source)
+    cycles.push(cycle)
   }
   return cycles
 }
