@@ -146,8 +146,10 @@ export interface Ownership<State, Result> {
   /**
    * Extends every third of `holdMs` in the background, at most for `maxMs`. `onRequests` is
    * called after each extension while there are requests.
+   * @returns stops extending. Call it when the work is over, however it ended: what is not given up
+   * then runs out after `holdMs`, and is not held for `maxMs` by somebody who does nothing.
    */
-  keep(maxMs: number, onRequests?: () => void): void
+  keep(maxMs: number, onRequests?: () => void): () => void
   /** The first outcome wins and stays. */
   decide(outcome: Result): Promise<Decided<Result>>
   /** Ends the ownership and leaves the instance to whoever claims it when it is due. */

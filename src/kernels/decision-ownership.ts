@@ -127,16 +127,17 @@ export function ownershipOf<State, Result>(
     }
   }
 
-  function pause(delayMs: number): Promise<void> {
-    const options = { signal: ended.signal, background: true }
+  function pause(delayMs: number, signal: AbortSignal = ended.signal): Promise<void> {
+    const options = { signal, background: true }
     return sleep(runtime.timers, delayMs, options).catch(() => {})
   }
 
-  async function renewFor(maxMs: number): Promise<void> {
+  async function renewFor(maxMs: number, stopped: AbortSignal): Promise<void> {
+    const over = AbortSignal.any([ended.signal, stopped])
     const untilMs = clock.monotonicMs() + maxMs
-    while (!ended.signal.aborted && clock.monotonicMs() < untilMs) {
-      await pause(holdMs / 3)
-      if (ended.signal.aborted || lost.signal.aborted) return
+    while (!over.aborted && clock.monotonicMs() < untilMs) {
+      await pause(holdMs / 3, over)
+      if (over.aborted || lost.signal.aborted) return
       await extend().catch(() => {}) // refused: `lose` said so; out of reach: the next turn tries
     }
   }
@@ -172,7 +173,9 @@ export function ownershipOf<State, Result>(
     extend,
     keep(maxMs, onRequests = () => {}) {
       seen = onRequests
-      runtime.tasks.spawn('decision-renewal', () => renewFor(maxMs))
+      const stopped = new AbortController()
+      runtime.tasks.spawn('decision-renewal', () => renewFor(maxMs, stopped.signal))
+      return () => stopped.abort()
     },
     decide(outcome) {
       return inTurn(async () => {

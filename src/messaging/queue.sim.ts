@@ -109,14 +109,15 @@ async function produce(runtime: Runtime, production: Production): Promise<void> 
   }
 }
 
-/** Stops the process while its heartbeat is on its way: the answer comes when it is old. */
+/** Stops the process between the store's answer to a heartbeat and its own look at it. */
 function stoppedAtWorst(store: WorkStore, runtime: Runtime, process: Process): WorkStore {
   return {
     ...store,
-    extend(name, receipts, forMs) {
-      const answer = store.extend(name, receipts, forMs)
+    async extend(name, receipts, forMs) {
+      const answer = await store.extend(name, receipts, forMs)
       if (runtime.random.fraction('stop') < 0.1) {
         process.pause(Math.ceil((1 + runtime.random.fraction('stop')) * leaseMs))
+        await sleep(runtime.timers, 0)
       }
       return answer
     },

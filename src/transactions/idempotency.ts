@@ -132,7 +132,7 @@ export function idempotency(
     work: (attempt: IdempotentAttempt) => Promise<Response>,
   ): Promise<{ readonly response: Response } | typeof superseded> {
     const { operation, fingerprint } = asked
-    own.keep(workMaxMs)
+    const stopRenewing = own.keep(workMaxMs)
     let answer: KeyEnd['answer']
     let failure: { readonly error: unknown } | undefined
     try {
@@ -148,6 +148,7 @@ export function idempotency(
       if (!isHoldfastError(error) || error.outcome !== 'invalid') {
         // Out of reach: the hold runs out. Lost: whoever has the key now will answer.
         const lost = await own.giveUp({ dueInMs: 0 }).then(() => false, isLeaseLost)
+        stopRenewing()
         if (lost) return superseded
         throw error
       }
@@ -161,6 +162,8 @@ export function idempotency(
     } catch (error) {
       if (isLeaseLost(error) && error !== failure?.error) return superseded
       throw error
+    } finally {
+      stopRenewing()
     }
   }
 

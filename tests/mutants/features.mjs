@@ -37,6 +37,14 @@ export const features = [
     'a cancellation undoes a saga past its point of no return',
   ),
   mutant(
+    'renewal-outlives-execution',
+    'saga',
+    `${saga}/executor.ts`,
+    '    stopRenewing()\n',
+    '',
+    'an executor that gave up on its store holds the saga for a day, doing nothing',
+  ),
+  mutant(
     'saga-timeout-is-failure',
     'saga',
     `${saga}/attempt.ts`,
@@ -67,7 +75,7 @@ export const features = [
   ),
   mutant(
     'late-owner-gives-own-answer',
-    'idempotency',
+    'keys',
     'src/transactions/idempotency.ts',
     'return { response: opened<Response>(outcome) }',
     'return { response: opened<Response>({ operation, fingerprint, answer }) }',
@@ -147,7 +155,7 @@ export const features = [
   ),
   mutant(
     'deregistration-held',
-    'discovery',
+    'catalog',
     'src/services/discovery/catalog.ts',
     'if (isExpiry && holdMs > 0) held.set',
     'if (holdMs > 0) held.set',

@@ -59,12 +59,25 @@ export type SagaRequest =
 
 /** @throws {LeaseLostError} another executor has taken over. Store errors pass through. */
 export async function execute(execution: Execution, own: SagaOwnership): Promise<Stop> {
-  const { runtime, plan, closing } = execution
-  const interrupt = AbortSignal.any([closing, own.signal])
   const nudge = { cancel: new AbortController() }
-  own.keep(keepMs, () => {
+  const stopRenewing = own.keep(keepMs, () => {
     if (own.requests.some(isCancel)) nudge.cancel.abort(new Error('the saga was cancelled'))
   })
+  try {
+    return await drive(execution, own, nudge)
+  } finally {
+    // A store out of reach ends the execution too: then the hold must run out, for the next executor.
+    stopRenewing()
+  }
+}
+
+async function drive(
+  execution: Execution,
+  own: SagaOwnership,
+  nudge: { cancel: AbortController },
+): Promise<Stop> {
+  const { runtime, plan, closing } = execution
+  const interrupt = AbortSignal.any([closing, own.signal])
   let state = resumed(plan, own.state, runtime.clock.wallMs())
   for (;;) {
     const requests = own.requests
