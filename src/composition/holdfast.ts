@@ -179,7 +179,8 @@ function nodeOf({ options, runtime, stores, observer, closeRuntime }: Parts): Ho
     async start() {
       open()
       for (const slot of sagas) slot.register(engine)
-      engine.start()
+      // Without sagas there is nothing to take over, and an idle node asks its store nothing.
+      if (sagas.length > 0) engine.start()
       const { listen = '127.0.0.1:0', registrationTtlMs = 5_000 } = options
       host = serviceHost({ runtime, registry, observer, listen, registrationTtlMs, services })
       await host.start()
