@@ -1,21 +1,21 @@
 /** docs/mutants.md: what was planted, who found it, and how soon. */
-const opening = (found, seeds) => `# Planted bugs
+const opening = (found, { seeds, cleanSeeds }) => `# Planted bugs
 
 <!-- Written by \`node scripts/mutate.mjs --head --write\`. -->
 
 A test that cannot fail proves nothing. So bugs are planted in the program, one at a time, by a script that
 edits a copy of one file, and the shipped scenarios, as they are, must find each of them within
-${seeds} seeds. The unchanged program passes the same trials.
+${seeds} seeds. The unchanged program passes the same trials, here with ${cleanSeeds} seeds each.
 
 ${found.length} mutants, all found; ${found.filter(({ mutant }) => mutant.blind).length} of them were
 chosen *blind*: by reading the production file alone, before the scenario had been looked at. The list is in
 \`tests/mutants/\`; a mutant whose text no longer stands in its file fails the run.
 
-*Seeds* is how many seeds were run until the judge spoke. Bugs in the simulator are found by its own
-tests, where it says *test*.
+*Seeds* is how many seeds were run until the judge spoke. Where it says *test*, no scenario is meant to find
+the bug: those in the simulator are found by its own tests, and a few that no scenario reaches by unit tests.
 `
 
-export function page(clean, found, seeds) {
+export function page(clean, found, counts) {
   const rows = found.map(({ mutant, seed, judge }) => {
     const { id, breaks, file, trial, blind } = mutant
     const by = seed === undefined ? `${trial}: ${judge}` : `${trial}: \`${judge}\``
@@ -24,7 +24,7 @@ export function page(clean, found, seeds) {
   const table = (head, body) =>
     [head, head.map(() => '---'), ...body].map((row) => `| ${row.join(' | ')} |`).join('\n')
   return [
-    opening(found, seeds),
+    opening(found, counts),
     table(['bug', 'what it breaks', 'in', 'trial and judge', 'seeds', 'blind'], rows),
     '\n## The unchanged program\n',
     table(

@@ -4,8 +4,8 @@
  * trials must be clean. Then each mutant: it must be found within the seeds, and by a judge, not by
  * running out of time or by failing to load.
  *
- *   node scripts/mutate.mjs [--only id,id] [--blind] [--fast] [--seeds 500] [--head] [--no-clean]
- *                           [--check] [--write]
+ *   node scripts/mutate.mjs [--only id,id] [--blind] [--fast] [--seeds 500] [--head]
+ *                           [--clean-seeds 500 | --no-clean] [--check] [--write]
  *
  * `--head` takes the last commit instead of the working tree; `--check` only looks for stale mutants;
  * `--write` rewrites docs/mutants.md and asks for the whole list.
@@ -28,6 +28,7 @@ const { values: asked } = parseArgs({
     blind: { type: 'boolean' },
     fast: { type: 'boolean' },
     seeds: { type: 'string', default: '500' },
+    'clean-seeds': { type: 'string' },
     head: { type: 'boolean' },
     clean: { type: 'boolean', default: true },
     check: { type: 'boolean' },
@@ -81,6 +82,7 @@ async function findMutants(copy, list, seeds) {
 
 os.setPriority(5)
 const seeds = Number(asked.seeds)
+const cleanSeeds = Number(asked['clean-seeds'] ?? seeds)
 const list = chosen()
 const copy = copyOfTree(root, { head: asked.head === true })
 let wrong = 0
@@ -95,12 +97,12 @@ try {
   if (asked.check !== true) {
     const fresh = list.filter((mutant) => !stale.includes(mutant))
     const names = [...new Set(fresh.map(({ trial }) => trial))]
-    const clean = asked.clean === true ? await cleanTrials(copy, names, seeds) : []
+    const clean = asked.clean === true ? await cleanTrials(copy, names, cleanSeeds) : []
     const found = await findMutants(copy, fresh, seeds)
     wrong += clean.filter(({ status }) => status !== 'clean').length
     wrong += found.filter(({ status }) => status !== 'found').length
     if (asked.write === true && list.length === mutants.length && wrong === 0) {
-      writeFileSync(join(root, 'docs/mutants.md'), page(clean, found, seeds))
+      writeFileSync(join(root, 'docs/mutants.md'), page(clean, found, { seeds, cleanSeeds }))
     } else if (asked.write === true) console.error('docs/mutants.md was not written')
   }
 } finally {
