@@ -2,6 +2,7 @@
  * What every part of a world shares: its time, its trace, the weather that faults make, and the few
  * things that only the surrounding platform can give.
  */
+import type { Runtime } from '../runtime/runtime.ts'
 import type { SyncDatabase } from '../runtime/sqlite.ts'
 import type { Incarnation } from './incarnation.ts'
 import type { Progress } from './progress.ts'
@@ -30,7 +31,12 @@ export interface Platform {
    * Calls `step` until it answers `false`, and lets all promises of one step settle before the next.
    * An error that nobody caught goes to `unhandled` while the step that caused it is current.
    */
-  drive(step: () => boolean, unhandled: (error: unknown) => void): Promise<void>
+  drive(
+    step: () => boolean,
+    unhandled: (error: unknown) => void,
+    /** Whose event runs. */
+    current?: () => Runtime | undefined,
+  ): Promise<void>
   /** A new, empty SQLite database in memory. */
   openDatabase(): SyncDatabase
   /** Real milliseconds since some instant, for the limits of shrinking. Absent: only runs are counted. */

@@ -33,14 +33,15 @@ export class SimulationError extends Error {
 const linesShown = 60
 
 function describe(failure: SimulationFailure): string {
-  const { seed, name, message, trace, atMs } = failure
+  const { seed, name, message, trace, atMs, fixture } = failure
   const faults = failure.shrunkFaults ?? failure.faults
   return [
     `seed ${seed} failed at ${atMs} ms: ${name}: ${message}`,
     `replay: simulate({ firstSeed: ${seed}, … the same options }, …)`,
-    faults.length === 0
-      ? 'no faults'
-      : `faults (replay as \`plan\`):\n${faults.map(line).join('\n')}`,
+    faults.length === 0 ? 'no faults' : `faults:\n${faults.map(line).join('\n')}`,
+    ...(fixture === undefined
+      ? []
+      : [`to keep it, replay this as \`plan\`: ${JSON.stringify(fixture)}`]),
     `the last of the trace:\n${trace.slice(-linesShown).join('\n')}`,
   ].join('\n')
 }

@@ -4,6 +4,8 @@
  * ever, exactly as after SIGKILL: no promise settles, no `finally` runs, no abort signal fires.
  */
 
+import type { Runtime } from '../runtime/runtime.ts'
+
 /** How a life ended: `exit` closes sockets in good order, `kill` breaks them, `power-cut` is silent. */
 export type Death = 'exit' | 'kill' | 'power-cut'
 
@@ -23,6 +25,8 @@ export interface Incarnation {
   deferred: number
   /** What the kernel does when the process is gone: closes its sockets, frees its locks. */
   readonly endings: Set<(death: Death) => void>
+  /** What its program was given, once it runs. */
+  runtime: Runtime | undefined
 }
 
 export function incarnation(name: string, key: number): Incarnation {
@@ -35,6 +39,7 @@ export function incarnation(name: string, key: number): Incarnation {
     pausedUntilUs: 0,
     deferred: 0,
     endings: new Set(),
+    runtime: undefined,
   }
 }
 

@@ -89,6 +89,7 @@ export function simulatedProcess(
         const runtime = processRuntime(core, machine, process, own, (task, error) =>
           failed(`task ${task} of ${name}`, error),
         )
+        own.runtime = runtime
         Promise.resolve()
           .then(() => main(runtime))
           .then(returned, (error: unknown) => failed(name, error))

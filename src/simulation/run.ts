@@ -247,7 +247,11 @@ export async function runOnce(
   }
 
   prepare()
-  await platform.drive(step, (error) => uncaught(events.current(), error))
+  await platform.drive(
+    step,
+    (error) => uncaught(events.current(), error),
+    () => events.current()?.runtime,
+  )
   for (const machine of machines.values()) machine.close()
   return {
     failure: failure === undefined ? undefined : { ...failure, trace: log.lines() },

@@ -9,6 +9,8 @@ import { type Scenario, simulateOn } from '../simulate.ts'
 import type { SimulateOptions, SimulationFailure, SimulationReport, World } from '../world.ts'
 import { nodePlatform } from './platform.ts'
 
+export { patched } from './patched.ts'
+
 /**
  * Runs the scenario in a fresh world per seed. It returns a report whatever happens in the worlds.
  * @throws {InvalidArgumentError} an option is out of range.

@@ -3,6 +3,7 @@
  * promise that can settle has settled before the next event begins.
  */
 import { loadSqlite } from '../../runtime/node/sqlite-library.ts'
+import type { Runtime } from '../../runtime/runtime.ts'
 import type { Platform } from '../core.ts'
 import { enterWorld } from './tripwire.ts'
 
@@ -24,12 +25,12 @@ export function nodePlatform(options: NodePlatformOptions = {}): Platform {
   return {
     elapsedMs: realNow,
     openDatabase: () => library().open(':memory:'),
-    drive: (step, unhandled) =>
+    drive: (step, unhandled, current = () => undefined) =>
       new Promise((resolve, reject) => {
         const turn = (): void => {
           try {
             const slice = !byTurns && drainsInPlace() ? sliceInPlace : sliceByTurns
-            if (slice(step, unhandled)) realImmediate(turn)
+            if (slice(step, unhandled, current)) realImmediate(turn)
             else resolve()
           } catch (error) {
             reject(error)
@@ -47,11 +48,12 @@ function library(): ReturnType<typeof loadSqlite> {
 }
 
 type Unhandled = (error: unknown) => void
+type Current = () => Runtime | undefined
 
 /** Many events per turn. Must be called from a macrotask: inside a microtask nothing would drain. */
-function sliceInPlace(step: () => boolean, unhandled: Unhandled): boolean {
+function sliceInPlace(step: () => boolean, unhandled: Unhandled, current: Current): boolean {
   const untilMs = realNow() + sliceMs
-  const leave = enterWorld(unhandled)
+  const leave = enterWorld(unhandled, current)
   try {
     for (let events = 0; ; events++) {
       if (!step()) return false
@@ -69,10 +71,10 @@ function sliceInPlace(step: () => boolean, unhandled: Unhandled): boolean {
 
 /** One event per turn, by documented means only: `setImmediate` runs after all promises have settled. */
 let leaveTurn: (() => void) | undefined
-function sliceByTurns(step: () => boolean, unhandled: Unhandled): boolean {
+function sliceByTurns(step: () => boolean, unhandled: Unhandled, current: Current): boolean {
   leaveTurn?.()
   leaveTurn = undefined
-  const leave = enterWorld(unhandled)
+  const leave = enterWorld(unhandled, current)
   let more = false
   try {
     more = step()

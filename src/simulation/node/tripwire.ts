@@ -3,7 +3,9 @@
  * than Runtime: whoever tries is told so at once, with a stack that names him. Errors that nobody
  * caught go to the world instead of ending the process.
  */
+import type { Runtime } from '../../runtime/runtime.ts'
 import { RuntimeBypassedError } from '../bypassed.ts'
+import { goInside, isPatched, ownGlobal } from './patched.ts'
 
 type Callable = (...parameters: unknown[]) => unknown
 
@@ -25,11 +27,19 @@ const watched: readonly (readonly [object, string, string, string])[] = [
 const allowedCallers =
   /node:internal|node_modules\/(?:@?vitest|chai|libsql|@libsql|better-sqlite3|@neon-rs)\//
 
-/** Enters the world. @returns leaves it again, with everything as it was. */
-export function enterWorld(unhandled: (error: unknown) => void): () => void {
-  const dropWires = setWires(unhandled)
+/**
+ * Enters the world. Programs that asked for it (`patched`) get the world's own clock and chance from the
+ * globals; all others trip. @returns leaves it again, with everything as it was.
+ */
+export function enterWorld(
+  unhandled: (error: unknown) => void,
+  current: () => Runtime | undefined,
+): () => void {
+  const dropWires = setWires(unhandled, current)
+  const goOutside = goInside(current)
   const giveBack = takeErrors(unhandled)
   return () => {
+    goOutside()
     dropWires()
     giveBack()
   }
@@ -50,7 +60,10 @@ function takeErrors(unhandled: (error: unknown) => void): () => void {
   }
 }
 
-function setWires(unhandled: (error: unknown) => void): () => void {
+function setWires(
+  unhandled: (error: unknown) => void,
+  current: () => Runtime | undefined,
+): () => void {
   const trip = (name: string, instead: string): void => {
     const error = new RuntimeBypassedError(
       `${name} was called in a simulated world: use ${instead}`,
@@ -63,22 +76,30 @@ function setWires(unhandled: (error: unknown) => void): () => void {
     throw error
   }
   const restore = watched.map(([owner, name, label, instead]) =>
-    replace(owner, name, () => trip(label, instead)),
+    replace(owner, name, (parameters) => {
+      const own = ownGlobal(label)
+      if (own !== undefined) return { own: own(...parameters) }
+      trip(label, instead)
+      return undefined
+    }),
   )
   const RealDate = globalThis.Date
-  globalThis.Date = watchedDate(RealDate, trip)
+  globalThis.Date = watchedDate(RealDate, trip, current)
   return () => {
     globalThis.Date = RealDate
     for (const undo of restore) undo()
   }
 }
 
-function replace(owner: object, name: string, trip: () => void): () => void {
+/** What the own world answers, or `undefined` where the real one may. */
+type Guard = (parameters: readonly unknown[]) => { readonly own: unknown } | undefined
+
+function replace(owner: object, name: string, guard: Guard): () => void {
   const before = Object.getOwnPropertyDescriptor(owner, name)
   const real = Reflect.get(owner, name) as Callable
   const wire: Callable = (...parameters) => {
-    trip()
-    return Reflect.apply(real, owner, parameters)
+    const answer = guard(parameters)
+    return answer === undefined ? Reflect.apply(real, owner, parameters) : answer.own
   }
   Object.defineProperty(owner, name, { value: wire, configurable: true, writable: true })
   return () => {
@@ -91,13 +112,22 @@ function replace(owner: object, name: string, trip: () => void): () => void {
 function watchedDate(
   real: DateConstructor,
   trip: (name: string, instead: string) => void,
+  current: () => Runtime | undefined,
 ): DateConstructor {
+  const ownWallMs = (): number | undefined => {
+    const runtime = current()
+    return runtime !== undefined && isPatched(runtime) ? runtime.clock.wallMs() : undefined
+  }
   return new Proxy(real, {
     construct(target, parameters, newTarget) {
+      const wallMs = parameters.length === 0 ? ownWallMs() : undefined
+      if (wallMs !== undefined) return Reflect.construct(target, [wallMs], newTarget)
       if (parameters.length === 0) trip('new Date()', 'runtime.clock.wallMs()')
       return Reflect.construct(target, parameters, newTarget)
     },
     apply(target, self, parameters) {
+      const wallMs = ownWallMs()
+      if (wallMs !== undefined) return new real(wallMs).toString()
       trip('Date()', 'runtime.clock.wallMs()')
       return Reflect.apply(target, self, parameters)
     },
