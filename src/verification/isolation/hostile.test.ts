@@ -14,7 +14,7 @@ const overlapping = (
   [calledAt, returnedAt] = [0, 1],
 ): ListTransaction => ({ process, status: 'committed', calledAt, returnedAt, steps })
 
-describe('anomalies planted in a large history', () => {
+describe('G-14 (d): anomalies planted in a large history', () => {
   const clean = recordedHistory({
     kind: 'serializable',
     model: 'list-append',

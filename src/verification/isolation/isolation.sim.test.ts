@@ -18,7 +18,7 @@ const promises: Readonly<Record<StoreKind, { has: IsolationLevel; not: Isolation
 }
 const kinds = Object.keys(promises) as StoreKind[]
 
-describe.each(models)('%s histories of stores whose level is known', (model) => {
+describe.each(models)('G-14: %s histories of stores whose level is known', (model) => {
   it.each(kinds)('%s: has what it promises, and is seen not to have more', (kind) => {
     const { has, not } = promises[kind]
     const seen = new Set<string>()
@@ -64,7 +64,7 @@ function disturbed(history: readonly Transaction[], seed: number): readonly Tran
   })
 }
 
-describe('beside an oracle that tries every order', () => {
+describe('G-14, IS-5: beside an oracle that tries every order', () => {
   // What a list shows is complete once every append is read: then both must agree, both ways.
   function withFinalReads(history: readonly ListTransaction[]): readonly ListTransaction[] {
     const longest = new Map<unknown, ListStep>()
@@ -214,7 +214,7 @@ describe('beside an oracle that tries every order', () => {
     ],
   ]
 
-  it.each(brokenJudges)('notices a judge that %s', (_, judge) => {
+  it.each(brokenJudges)('G-14 (d): notices a judge that %s', (_, judge) => {
     const disagrees = property(shape, integer(), ({ seed, ...rest }, disturbance) => {
       const options = { ...rest, model: 'list-append', seed, stepsMax: 3 } as const
       const recorded = recordedHistory(options) as readonly ListTransaction[]

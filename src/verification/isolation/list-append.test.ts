@@ -18,7 +18,7 @@ const weakest = (report: IsolationReport): readonly IsolationLevel[] => {
   return broken.slice(0, 1)
 }
 
-describe('the published examples of Elle, by hand', () => {
+describe('G-14 (b): the published examples of Elle, by hand', () => {
   // README: "T1 appends 1 to x and observes y = [1] …" is G1c, not read committed.
   it('README: circular information flow', () => {
     const report = judge('ax1 ry1', 'ax2 ay1', 'rx12')
