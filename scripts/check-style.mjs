@@ -24,7 +24,7 @@ const realTime = [
   [/\bperformance\.now\(/, 'runtime.clock.monotonicMs()'],
 ]
 const everywhere = [
-  [/: any\b|<any>|\bas any\b|\bany\[\]/, 'a type; `unknown` where nothing is known'],
+  [/: any\b(?! \?)|<any>|\bas any\b|\bany\[\]/, 'a type; `unknown` where nothing is known'],
   [/@ts-(ignore|expect-error|nocheck)/, 'a type that holds'],
   [/\b(TODO|FIXME|XXX|HACK)\b/, 'the work itself, or an issue'],
   [/\.(only)\(/, 'a run of the whole suite'],
