@@ -60,13 +60,19 @@ export function check(rest: readonly string[]): number {
   return exitCodes[verdict]
 }
 
-function judged({ path, judge, format, failedCas, timeoutMs }: Request): Judgement {
+function judged({ path, judge, format, failedCas, timeoutMs, html }: Request): Judgement {
   try {
     const { start, all } = withStart(textOf(path))
     const known = format === 'auto' ? guessFormat(start.slice(0, 1_000)) : format
     const unset = known === 'kv-text' ? '' : null
     const nowMs = (): number => performance.now()
-    return judge(readHistory(all, known), { failedCas, timeoutMs, nowMs, unset })
+    return judge(readHistory(all, known), {
+      failedCas,
+      timeoutMs,
+      nowMs,
+      unset,
+      drawn: html !== undefined,
+    })
   } catch (error) {
     if (error instanceof HistoryFormatError)
       throw new InvalidArgumentError(`${path}: ${error.message}`)

@@ -34,6 +34,8 @@ export interface JudgeOptions {
   readonly nowMs: () => number
   /** Of a key-value history: what a key holds that was never put. */
   readonly unset: '' | null
+  /** Is a drawing wanted, also of a history that is right? */
+  readonly drawn: boolean
 }
 
 export interface Judgement {
@@ -79,6 +81,8 @@ export const judges: Readonly<Record<string, Judge>> = {
 
 /** Operations told of each kind; the drawing has more. */
 const toldMax = 50
+/** Operations drawn of a history that is right. */
+const rightMax = 1_000
 
 function linearizable<State, Input, Output>(
   inner: Model<State, Input, Output>,
@@ -91,13 +95,16 @@ function linearizable<State, Input, Output>(
     const { verdict, evidence, spent, undecided } = report
     const facts = { verdict, operations: operations.length }
     if (verdict === 'unknown') return { ...facts, evidence: { spent, undecided } }
-    const bars = barsOf(operations, lines, model, evidence?.partition)
     if (evidence === undefined) {
+      if (!options.drawn) return facts
+      const bars = barsOf(operations.slice(0, rightMax), lines, model, undefined)
+      const none: ReadonlySet<Bar> = new Set()
       return {
         ...facts,
-        drawn: { bars: [...bars.values()], order: new Map(), stuck: new Set(), reason: new Set() },
+        drawn: { bars: [...bars.values()], order: new Map(), stuck: none, reason: none },
       }
     }
+    const bars = barsOf(operations, lines, model, evidence.partition)
     const places = [...bars.keys()]
     const reason = counterexample(
       places.flatMap((place) => operations[place] ?? []),

@@ -27,15 +27,15 @@ const toldMax = 100
 export function findings<Kind extends string>(): Findings<Kind> {
   const told: Finding<Kind>[] = []
   const counts: Partial<Record<Kind, number>> = {}
-  let any = false
+  let wrong = false
   return {
     add(kind, words) {
-      any = true
+      wrong = true
       counts[kind] = (counts[kind] ?? 0) + 1
       if (told.length < toldMax) told.push({ kind, words })
     },
     report: (tried) => ({
-      verdict: any ? 'violation' : tried ? 'ok' : 'unknown',
+      verdict: wrong ? 'violation' : tried ? 'ok' : 'unknown',
       findings: told,
       counts,
     }),

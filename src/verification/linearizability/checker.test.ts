@@ -11,7 +11,7 @@ import { stack } from '../models/stack.ts'
 import { checkLinearizability } from './checker.ts'
 import { counterexample } from './counterexample.ts'
 import { type Model, type NondeterministicModel, stateSets } from './model.ts'
-import { linearizableByDefinition } from './oracle.ts'
+import { linearizableByDefinition } from './oracle.sim.ts'
 
 type Call<Input, Output> = readonly [input: Input, output: Output | undefined]
 
