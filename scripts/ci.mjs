@@ -18,7 +18,7 @@ const steps = [
   ['build', node('scripts/build.mjs')],
   ['exports', node('scripts/generate-exports.mjs', '--check')],
   ['tests', ['npm', 'test', '--silent']],
-  ['simulation, fresh seeds', npx('vitest', 'run', '--project', 'unit', '.sim.test.ts'), fresh()],
+  ...freshSeeds(),
   ['live tests', ['npm', 'run', '--silent', 'test:live']],
   [
     'shop under kills',
@@ -53,9 +53,28 @@ const steps = [
 ]
 
 /** Every run looks where none has looked before; the seed is printed, so that a find can be replayed. */
-function fresh() {
-  const firstSeed = String(Math.floor(Date.now() / 1_000) % 1_000_000_000)
-  return { HOLDFAST_FIRST_SEED: firstSeed }
+function freshSeeds() {
+  const first = String(Math.floor(Date.now() / 1_000) % 1_000_000_000)
+  const budget = {
+    decision: 40,
+    idempotency: 40,
+    lease: 40,
+    lock: 40,
+    queue: 40,
+    registry: 20,
+    rpc: 40,
+    saga: 40,
+    work: 20,
+  }
+  const simulate = (what, seeds) =>
+    node('dist/cli/main.js', 'simulate', what, '--seeds', String(seeds), '--seed', first)
+  return [
+    ...Object.entries(budget).map(([name, seeds]) => [
+      `fresh seeds: ${name}`,
+      simulate(name, seeds),
+    ]),
+    ['fresh seeds: shop', simulate('build/shop/trial/scenario.js', 15)],
+  ]
 }
 
 function run(command, environment) {
