@@ -5,8 +5,8 @@
  *
  * Covered: `Date`, timers (global, `node:timers`, `node:timers/promises`), `performance.now`,
  * `process.hrtime`, `Math.random`, random bytes and ids of `crypto` and `node:crypto`, `AbortSignal.timeout`.
- * Not covered: `fetch`, `node:net`, `node:http`, `node:fs`, threads and child processes. What they need
- * must still come through the `Runtime`; `fetch` is refused by name.
+ * `node:net` and `node:http` go over the simulated network (`own-network.ts`). Not covered: `fetch` (refused
+ * by name), TLS, `node:dgram`, `node:fs`, threads and child processes.
  */
 import crypto from 'node:crypto'
 import { syncBuiltinESMExports } from 'node:module'
@@ -15,6 +15,7 @@ import timers from 'node:timers'
 import timersPromises from 'node:timers/promises'
 import type { Runtime } from '../../runtime/runtime.ts'
 import { type Callable, ownAnswers } from './own-globals.ts'
+import { patchNetwork } from './own-network.ts'
 
 type Main = (runtime: Runtime) => Promise<void>
 
@@ -83,5 +84,9 @@ function patchModules(): void {
     Object.defineProperties(routed, Object.getOwnPropertyDescriptors(real))
     Reflect.set(owner, name, routed)
   }
+  patchNetwork(() => {
+    const runtime = inside?.()
+    return runtime !== undefined && patchedRuntimes.has(runtime) ? runtime : undefined
+  })
   syncBuiltinESMExports()
 }
