@@ -16,7 +16,7 @@ export interface DrawingOptions {
 /** More bars than this nobody reads, and browsers are slow to draw. */
 const barsMax = 400
 const laneHeight = 34
-const eventWidth = 46
+const eventWidth = 60
 const namesWidth = 90
 
 const words: Readonly<Record<Verdict, string>> = {
@@ -66,7 +66,9 @@ function classOf(bar: Bar, { order, stuck, reason }: Drawn): string {
 
 function svg(bars: readonly Bar[], drawn: Drawn): string {
   const lanes = new Map<number | string, number>()
-  for (const { process } of bars) if (!lanes.has(process)) lanes.set(process, lanes.size)
+  const processes = [...new Set(bars.map(({ process }) => process))]
+  processes.sort((a, b) => Number(a) - Number(b) || String(a).localeCompare(String(b)))
+  for (const process of processes) lanes.set(process, lanes.size)
   // Only the order of events is drawn: equal steps from one to the next.
   const times = new Set(bars.flatMap(({ calledAt, returnedAt }) => [calledAt, returnedAt]))
   const columns = new Map<number, number>()

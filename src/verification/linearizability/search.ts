@@ -3,15 +3,17 @@
  * may come next and that the model allows, go on, and when stuck take back the last one. It runs in slices,
  * so that many searches can take turns and each can be given up.
  *
- * Four cuts lose no order. A read that fits now is placed now, for good: later it would do nothing else.
- * An open operation that would change nothing is left out: it need never have happened;
- * nor need one whose effect the very next operation overwrites. And the search ends once every completed operation has its place.
+ * Five cuts lose no order. A read that fits now is placed now, for good: later it would do nothing else.
+ * An open operation that would change nothing is left out, for it need never have happened; so is one whose
+ * effect the very next operation overwrites; and of two that ask the same, the earlier comes first. The
+ * search ends once every completed operation has its place.
  */
 import type { Operation } from '../history.ts'
 import { bestOrder } from './best-order.ts'
 import { board } from './board.ts'
 import { type MemoPool, memo } from './memo.ts'
 import type { Model } from './model.ts'
+import { twins } from './twins.ts'
 
 export interface Search {
   /** Goes on for about so many steps; `undefined`: not decided yet; `full`: no memory left. */
@@ -36,6 +38,7 @@ export function search<State, Input, Output>(
   const overwrites = Uint8Array.from(operations, ({ input }) =>
     model.overwrites?.(input) === true ? 1 : 0,
   )
+  const twin = twins(operations.slice(completed).map(({ input }) => input))
   const places = memo(model.equal, pool)
   const best = bestOrder(todo.count)
   let bestStuck: number[] = []
@@ -141,7 +144,9 @@ export function search<State, Input, Output>(
     const called = operations[completed + open]?.calledAt ?? 0
     if (called > (time[todo.firstReturn()] ?? 0)) return undefined
     cursor = -1 - (openNext[open] ?? 0)
-    return completed + open
+    const earlier = twin[open] ?? -1
+    const earlierDone = earlier < 0 || ((done.openWords[earlier >> 5] ?? 0) >> (earlier & 31)) & 1
+    return earlierDone ? completed + open : candidate()
   }
 
   function afterOpen(): boolean {
