@@ -170,13 +170,15 @@ export function rollingRestart(options: { readonly deregisterFirst: boolean }): 
           if (life > 0)
             listed.set([...listed.endpoints(), endpointAt(`${name}:7000`, `${name}.${life}`)])
           await sleep(runtime.timers, 2_000 + 3_000 * index)
-          const others = listed.endpoints().filter(({ address }) => address !== `${name}:7000`)
+          // Looked at anew each time: others leave and return while this one drains.
+          const leave = (): void =>
+            listed.set(listed.endpoints().filter(({ address }) => address !== `${name}:7000`))
           if (options.deregisterFirst) {
-            listed.set(others)
+            leave()
             await sleep(runtime.timers, 200)
           }
           await server.drain({ timeoutMs: 5_000 })
-          listed.set(others)
+          leave()
           restarted += 1
         }
         const last = await rpcServer(runtime, { address: `${name}:7000` })
