@@ -16,7 +16,12 @@ export interface DatabaseFile {
   read(batch: SqlBatch): BatchVerdict
   /** Runs the batches and commits them together. */
   write(batches: readonly SqlBatch[], full: boolean): readonly BatchVerdict[]
-  /** Power cut: drops a drawn suffix of the relaxed commits. */
+  /**
+   * The sync of a commit failed. As in SQLite's WAL mode nobody sees the transaction then; but its frames
+   * are in the log, so that a power cut may bring it back, unless something was committed since.
+   */
+  writeInDoubt(batches: readonly SqlBatch[]): readonly BatchVerdict[]
+  /** Power cut: drops a drawn suffix of the relaxed commits, and may bring back what was in doubt. */
   crash(draws: Draws): void
   close(): void
 }
@@ -28,6 +33,8 @@ export function databaseFile(database: SyncDatabase, path: string): DatabaseFile
   const runner = batchRunner(database)
   let relaxed = 0
   let version = 0
+  /** What a power cut may bring back. */
+  let inDoubt: readonly SqlBatch[] = []
 
   function harden(): void {
     if (relaxed > 0) database.exec('COMMIT')
@@ -96,11 +103,26 @@ export function databaseFile(database: SyncDatabase, path: string): DatabaseFile
       version = migrations.length
     },
     read: (batch) => runner.run(batch),
-    write: (batches, full) => (full ? writeFull(batches) : writeRelaxed(batches)),
+    write(batches, full) {
+      inDoubt = []
+      return full ? writeFull(batches) : writeRelaxed(batches)
+    },
+    writeInDoubt(batches) {
+      database.exec('SAVEPOINT in_doubt')
+      const verdicts = runAll(batches)
+      database.exec('ROLLBACK TO in_doubt')
+      database.exec('RELEASE in_doubt')
+      inDoubt = batches
+      return verdicts
+    },
     crash(draws) {
       const kept = draws.below(relaxed + 1)
+      // Frames in the log count only behind all those before them.
+      const back = kept === relaxed && inDoubt.length > 0 && draws.happens(0.5)
       if (kept < relaxed) database.exec(`ROLLBACK TO relaxed_${kept}`)
       harden()
+      if (back) writeFull(inDoubt)
+      inDoubt = []
     },
     close: () => database.close(),
   }

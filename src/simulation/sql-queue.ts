@@ -158,7 +158,7 @@ export function sqlQueue(core: Core, machine: string): SqlQueue {
     const verdicts = hits(trouble.fullShare)
       ? batches.map(() => failedWith(new UnavailableError(`${shared.path}: no space left`)))
       : full && hits(trouble.syncFailureShare)
-        ? commitInDoubt(shared, batches, draws.happens(0.5))
+        ? commitInDoubt(shared, batches)
         : shared.file.write(batches, full)
     shared.writer = undefined
     if (verdicts.some(({ kind }) => kind === 'applied')) {
@@ -199,18 +199,18 @@ export function sqlQueue(core: Core, machine: string): SqlQueue {
   return { pump }
 }
 
-/** The sync of the commit failed: it is there, until the power goes; or it is not. Nobody can tell. */
+/** The sync of the commit failed: it is gone, but a power cut may bring it back. */
 function commitInDoubt(
   { file, path }: Shared,
   batches: readonly SqlBatch[],
-  isThere: boolean,
 ): readonly BatchVerdict[] {
-  const verdicts = isThere ? file.write(batches, false) : batches.map(() => undefined)
-  return verdicts.map((verdict) =>
-    verdict === undefined || verdict.kind === 'applied'
-      ? failedWith(new OutcomeUnknownError(`${path}: the sync of the commit failed`))
-      : verdict,
-  )
+  return file
+    .writeInDoubt(batches)
+    .map((verdict) =>
+      verdict.kind === 'applied'
+        ? failedWith(new OutcomeUnknownError(`${path}: the sync of the commit failed`))
+        : verdict,
+    )
 }
 
 function failedWith(error: HoldfastError): BatchVerdict {

@@ -26,6 +26,8 @@ export interface IdempotencyPlant {
 
 const tables = 'CREATE TABLE payment (key TEXT NOT NULL, epoch TEXT NOT NULL)'
 const holdMs = 800
+/** Longer than the wall clock may be set forward: a step counts as time that has passed. */
+const retainMs = 7 * 86_400_000
 const keysMax = 6
 
 export function idempotencyTrial(plant: IdempotencyPlant = {}): (world: World) => void {
@@ -56,7 +58,7 @@ async function open(runtime: Runtime, plant: IdempotencyPlant, share: number) {
       embeddedDatabase(runtime, { path: '/bank.db', migrations: [effectOnceTables, tables] }),
     ]),
   )
-  return { keys: idempotency(runtime, plant.store?.(records) ?? records, { holdMs }), db }
+  return { keys: idempotency(runtime, plant.store?.(records) ?? records, { holdMs, retainMs }), db }
 }
 
 async function call(
