@@ -18,6 +18,9 @@ export interface Placed {
   end?: OrderStatus
 }
 
+/** Orders being placed or followed at any time, at least. */
+const underWayMin = 40
+
 export interface Customers {
   readonly placed: readonly Placed[]
   unfinished(): readonly Placed[]
@@ -69,9 +72,14 @@ export function customers(
     }
   }
 
-  const timer = setInterval(() => {
+  function come(): void {
     const work = order(`${run}-${index++}`).finally(() => under.delete(work))
     under.add(work)
+  }
+  // A fast shop would have nothing to lose at a kill: more customers come until enough are under way.
+  const timer = setInterval(() => {
+    const missing = underWayMin - under.size
+    for (let extra = 0; extra < Math.max(1, missing); extra++) come()
   }, 1_000 / rate)
 
   return {
