@@ -1,5 +1,7 @@
 /**
- * An order as customers see it: its state from the book, its steps from the saga.
+ * An order as customers see it: its state from the book, its steps from the saga. The last step writes
+ * the book a moment before the saga takes note of it; until then the order is pending, so that what has
+ * ended never changes again.
  */
 import type { HoldfastNode } from 'holdfast'
 import type { SqlDatabase } from 'holdfast/ports'
@@ -16,7 +18,8 @@ export async function readOrder(
   const { results } = await database.run({ mode: 'read', statements })
   const state = results[0]?.rows[0]?.state
   if (saga === undefined && state === undefined) return null
-  const status = state === 'confirmed' || state === 'rejected' ? state : 'pending'
+  const open = saga !== undefined && saga.endedAtMs === undefined
+  const status = !open && (state === 'confirmed' || state === 'rejected') ? state : 'pending'
   const cause = saga?.cause
   const reason =
     cause === undefined ? {} : { reason: 'reason' in cause ? cause.reason : cause.kind }
