@@ -1,5 +1,14 @@
 export type { Platform } from './core.ts'
 export { expectClean, SimulationError } from './expect-clean.ts'
+export {
+  type Action,
+  type Exploration,
+  type ExplorationProgress,
+  type ExplorationReport,
+  explore,
+  type Violation,
+} from './explore.ts'
+export { leastKey, permutations } from './explore-symmetry.ts'
 export { faultKinds, optionalFaultKinds } from './fault-plan.ts'
 export { inVirtualTimeOn } from './in-virtual-time.ts'
 export { type Scenario, simulateOn } from './simulate.ts'

@@ -2,6 +2,15 @@
  * `holdfast/testing`: put your own service on trial, in virtual time and under faults.
  */
 export { expectClean, SimulationError } from '../simulation/expect-clean.ts'
+export {
+  type Action,
+  type Exploration,
+  type ExplorationProgress,
+  type ExplorationReport,
+  explore,
+  type Violation,
+} from '../simulation/explore.ts'
+export { leastKey, permutations } from '../simulation/explore-symmetry.ts'
 export { faultKinds, optionalFaultKinds } from '../simulation/fault-plan.ts'
 export { inVirtualTime, simulate } from '../simulation/node/index.ts'
 export type { Scenario } from '../simulation/simulate.ts'
