@@ -15,7 +15,7 @@ import type { Delivery, WorkMessage } from '../../ports/work-store.ts'
 import type { Clock } from '../../runtime/clock.ts'
 
 export interface WorkJudge {
-  /** Every process calls this before each call to the store. */
+  /** Called whenever a store reads its clock. */
   asks(clock: Clock): void
   publishes(message: WorkMessage, clock: Clock): void
   confirmed(message: WorkMessage): void

@@ -5,6 +5,7 @@
  */
 import { isHoldfastError, outcomeOf } from '../../errors.ts'
 import type { Delivery, Settlement, WorkMessage, WorkStore } from '../../ports/work-store.ts'
+import type { Clock } from '../../runtime/clock.ts'
 import type { Runtime } from '../../runtime/runtime.ts'
 import { sleep } from '../../runtime/sleep.ts'
 import type { FaultKind, World } from '../../simulation/world.ts'
@@ -65,7 +66,8 @@ export function workTrial(trial: WorkTrial = {}): (world: World) => void {
     const start = (name: string, main: (hands: Hands) => Promise<void>): void => {
       host.process(name, async (runtime) => {
         const path = '/trial.db'
-        const stores = await embedded(runtime, { path, namespace: 'trial', durability })
+        const seen = { ...runtime, clock: seenBy(judge, runtime.clock) }
+        const stores = await embedded(seen, { path, namespace: 'trial', durability })
         const work = broken?.(stores.work) ?? stores.work
         const hands = handsOf(world, runtime, work, judge)
         while ((await hands.ask(() => work.declare(queue, limits).then(() => true))) !== true) {
@@ -110,6 +112,20 @@ export function workTrial(trial: WorkTrial = {}): (world: World) => void {
   }
 }
 
+/** The store reads the clock on its own, too: at its start, and when it tries again. */
+function seenBy(judge: WorkJudge, clock: Clock): Clock {
+  return {
+    wallMs() {
+      judge.asks(clock)
+      return clock.wallMs()
+    },
+    monotonicMs: () => clock.monotonicMs(),
+    get bootId() {
+      return clock.bootId
+    },
+  }
+}
+
 function handsOf(world: World, runtime: Runtime, work: WorkStore, judge: WorkJudge): Hands {
   const draw = (below: number) => Math.floor(runtime.random.fraction('trial') * below)
   return {
@@ -121,7 +137,6 @@ function handsOf(world: World, runtime: Runtime, work: WorkStore, judge: WorkJud
     chance: (share) => runtime.random.fraction('trial') < share,
     async ask(question) {
       try {
-        judge.asks(runtime.clock)
         return await question()
       } catch (error) {
         if (isHoldfastError(error) && outcomeOf(error) !== 'invalid') return undefined
