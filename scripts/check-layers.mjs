@@ -38,6 +38,8 @@ const machine = [
   /^src\/console\/server\//,
   /^src\/testing\//,
 ]
+/** Packages that an area depends on: see docs/decisions/0008-noble-cryptography.md. */
+const packages = [[/^src\/hosts\/seal\//, /^@noble\//]]
 const foreignEngines = /^src\/drivers\/(?!embedded\/|cluster\/)/
 
 const areaOf = (path) =>
@@ -87,6 +89,7 @@ function outside(path, where, target) {
   if (path.startsWith('src/console/page/') && !target.startsWith('node:')) return []
   if (target.startsWith('node:'))
     return [`${where}: ${target} is reached through Runtime, not directly`]
+  if (packages.some(([folder, name]) => folder.test(path) && name.test(target))) return []
   return [`${where}: "${target}" is not a dependency of this area; declare the part you use`]
 }
 
