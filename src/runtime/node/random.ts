@@ -10,7 +10,7 @@ const lengthMax = 65_536
 
 export function nodeRandom(): RandomSource {
   // One call to the system serves many fractions.
-  const pool = new BigUint64Array(256)
+  const pool = new Uint32Array(512)
   let left = 0
 
   return {
@@ -19,9 +19,11 @@ export function nodeRandom(): RandomSource {
         randomFillSync(pool)
         left = pool.length
       }
-      left--
+      left -= 2
       // 53 bits are what a number holds, so the result stays below 1.
-      return Number((pool[left] ?? 0n) >> 11n) / 2 ** 53
+      const high = (pool[left] ?? 0) >>> 5
+      const low = (pool[left + 1] ?? 0) >>> 6
+      return (high * 2 ** 26 + low) / 2 ** 53
     },
     bytes(_stream, length) {
       if (!(Number.isSafeInteger(length) && length >= 0 && length <= lengthMax)) {

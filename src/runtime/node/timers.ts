@@ -26,20 +26,20 @@ export function nodeTimers(): NodeTimers {
     }
     if (closed) return { cancel() {} }
     const dueMs = monotonicMs() + delayMs
-    const arm = (): NodeJS.Timeout => {
-      const leftMs = Math.min(chunkMs, Math.max(0, Math.ceil(dueMs - monotonicMs())))
-      const handle = setTimeout(fire, leftMs)
+    const arm = (leftMs: number): NodeJS.Timeout => {
+      const handle = setTimeout(fire, Math.min(chunkMs, Math.ceil(leftMs)))
       return options.background ? handle.unref() : handle
     }
     const fire = (): void => {
-      if (monotonicMs() < dueMs) {
-        timer.handle = arm()
+      const leftMs = dueMs - monotonicMs()
+      if (leftMs > 0) {
+        timer.handle = arm(leftMs)
         return
       }
       pending.delete(timer)
       callback()
     }
-    const timer = { handle: arm() }
+    const timer = { handle: arm(delayMs) }
     pending.add(timer)
     return {
       cancel() {
