@@ -108,6 +108,27 @@ describe('one batch on one connection', () => {
   })
 
   it.each([
+    ["WITH a AS (SELECT 'x' u) INSERT INTO t (u) SELECT u FROM a", true],
+    ['WITH a(n) AS (VALUES (1)), b AS (SELECT (SELECT n) n FROM a) DELETE FROM t', true],
+    ['/* SELECT */ UPDATE t SET u = 1', true],
+    ["REPLACE INTO t (u) VALUES ('a')", true],
+    ['CREATE TABLE other (a)', true],
+    ['DROP TABLE t', true],
+    ["WITH a AS (SELECT 1 n) SELECT replace('INSERT', n, 'a') FROM a", false],
+    [
+      'WITH RECURSIVE a(n) AS (VALUES (1) UNION ALL SELECT n + 1 FROM a WHERE n < 3) VALUES (1)',
+      false,
+    ],
+    ["-- INSERT\n VALUES ('DELETE')", false],
+    ['WITH "insert" AS (SELECT 1) SELECT * FROM "insert"', false],
+  ])('a read may not hide a write: %s', (sql, writes) => {
+    const verdict = runner.run({ mode: 'read', statements: [{ sql }] })
+    expect(verdict.kind).toBe(writes ? 'failed' : 'applied')
+    const count = "SELECT count(*) n FROM sqlite_schema WHERE name IN ('t', 'other')"
+    expect(select(count)).toEqual([{ n: 1 }])
+  })
+
+  it.each([
     ['a second statement', 'SELECT 1; SELECT 2', []],
     ['the end of the transaction', '/* sly */ COMMIT', []],
     ['a pragma', 'PRAGMA synchronous = 0', []],

@@ -11,8 +11,8 @@
 import { type HoldfastError, InvalidArgumentError } from '../errors.ts'
 import type { SqlBatch, SqlOutcome, SqlResult, SqlRow, SqlStatement, SqlValue } from './sql.ts'
 import { sqlFailure } from './sql-failure.ts'
-import { parameterCount } from './sql-text.ts'
-import type { SyncDatabase, SyncStatement } from './sqlite.ts'
+import { onlyReads, parameterCount } from './sql-text.ts'
+import { SqliteFailure, type SyncDatabase, type SyncStatement, sqliteCodes } from './sqlite.ts'
 
 export type BatchVerdict =
   /** Took effect, in the open transaction. */
@@ -43,9 +43,13 @@ export function batchRunner(database: SyncDatabase): BatchRunner {
   function runStatements(batch: SqlBatch): SqlOutcome {
     const results: SqlResult[] = []
     for (const [index, statement] of batch.statements.entries()) {
-      const { entry, sync } = prepared(statement.sql)
+      const { entry, sync, writes } = prepared(statement.sql)
       const parameters = statement.parameters ?? []
       if (parameters.length !== entry) throw wrongCount(index, parameters.length, entry)
+      // Not `PRAGMA query_only`: each switch of it makes SQLite prepare all statements again.
+      if (writes && batch.mode === 'read') {
+        throw new SqliteFailure(sqliteCodes.readOnly, `statement ${index} writes`)
+      }
       const { rows, changes } = sync.run(parameters.map(bound))
       const result = { rows: convert(rows, statement), changes }
       results.push(result)
@@ -84,25 +88,25 @@ export function batchRunner(database: SyncDatabase): BatchRunner {
 
   function read(batch: SqlBatch): BatchVerdict {
     try {
-      // A read may run between two writes of one transaction, so the ban on writing is switched.
-      database.exec('PRAGMA query_only = 1')
       const outcome = runStatements(batch)
       return { kind: outcome.refusedAt === undefined ? 'applied' : 'refused', outcome }
     } catch (cause) {
       return { kind: 'failed', error: sqlFailure(cause), transactionLost: false }
-    } finally {
-      database.exec('PRAGMA query_only = 0')
     }
   }
 
   return { run: (batch) => (batch.mode === 'read' ? read(batch) : write(batch)) }
 }
 
+interface Prepared {
+  readonly entry: number
+  readonly sync: SyncStatement
+  readonly writes: boolean
+}
+
 /** A cached statement stays prepared over schema changes: SQLite prepares it again by itself. */
-function statementCache(
-  database: SyncDatabase,
-): (sql: string) => { readonly entry: number; readonly sync: SyncStatement } {
-  const cache = new Map<string, { readonly entry: number; readonly sync: SyncStatement }>()
+function statementCache(database: SyncDatabase): (sql: string) => Prepared {
+  const cache = new Map<string, Prepared>()
   return (sql) => {
     const known = cache.get(sql)
     if (known) {
@@ -110,7 +114,11 @@ function statementCache(
       cache.set(sql, known)
       return known
     }
-    const made = { entry: parameterCount(sql), sync: database.prepare(sql) }
+    const made: Prepared = {
+      entry: parameterCount(sql),
+      sync: database.prepare(sql),
+      writes: !onlyReads(sql),
+    }
     cache.set(sql, made)
     if (cache.size > statementsCachedMax) {
       for (const oldest of cache.keys()) {

@@ -39,3 +39,19 @@ export function parameterCount(sql: string): number {
   }
   return numbers.size
 }
+
+/**
+ * Does the statement read and nothing more? In SQLite that is its first word, or behind `WITH`, whose
+ * tables are always queries, the first one that stands in no parentheses.
+ */
+export function onlyReads(sql: string): boolean {
+  let code = sql.replace(QUOTED, ' ').trim()
+  if (/^with\b/i.test(code)) {
+    for (let nested = ''; nested !== code; ) {
+      nested = code
+      code = code.replace(/\([^()]*\)/g, ' ')
+    }
+    code = /\b(?:select|values|insert|replace|update|delete)\b/i.exec(code)?.[0] ?? ''
+  }
+  return /^(?:select|values)\b/i.test(code)
+}
