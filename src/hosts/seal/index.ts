@@ -1,0 +1,2 @@
+export { type Seal, type SealOptions, seal } from './seal.ts'
+export { SealError, type SealRefusal } from './seal-error.ts'
