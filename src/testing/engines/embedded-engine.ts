@@ -6,6 +6,16 @@
  * Models: the real embedded driver on the real (in-memory) SQLite, with its durability and crashes.
  * Leaves out: authentication, several servers of one file, limits on connections.
  */
+
+import { type LinkService, linkServer } from '../../drivers/cluster/link/link-server.ts'
+import {
+  type LeaseName,
+  leaseService,
+  remoteLeases,
+  type ServedLeases,
+} from '../../drivers/cluster/link/remote-leases.ts'
+import { recordService, remoteRecords } from '../../drivers/cluster/link/remote-records.ts'
+import { registryService, remoteRegistry } from '../../drivers/cluster/link/remote-registry.ts'
 import { type EmbeddedStores, embedded } from '../../drivers/embedded/index.ts'
 import { embeddedMigrations } from '../../drivers/embedded/migrations.ts'
 import type { Lease, LeaseCapabilities, LeaseStore } from '../../ports/lease-store.ts'
@@ -16,10 +26,6 @@ import type { Runtime } from '../../runtime/runtime.ts'
 import type { Process, World } from '../../simulation/world.ts'
 import { servedSessions } from './embedded-sessions.ts'
 import { type Engine, engine, services } from './engine.ts'
-import { type LinkService, linkServer } from './link-server.ts'
-import { type LeaseName, leaseService, remoteLeases, type ServedLeases } from './remote-leases.ts'
-import { recordService, remoteRecords } from './remote-records.ts'
-import { registryService, remoteRegistry } from './remote-registry.ts'
 import { remoteWork, type ServedWork, workService } from './remote-work.ts'
 
 export interface EmbeddedEngineOptions {

@@ -3,6 +3,8 @@
  * opened them; here that is the client, so the server only writes down what the client says, with the
  * driver's own statements.
  */
+
+import type { ServedRegistry } from '../../drivers/cluster/link/remote-registry.ts'
 import type { EmbeddedStores } from '../../drivers/embedded/index.ts'
 import {
   closeSessionStatements,
@@ -14,7 +16,6 @@ import { requireInteger, requireLength } from '../../ports/arguments.ts'
 import type { Session } from '../../ports/registry.ts'
 import type { Runtime } from '../../runtime/runtime.ts'
 import type { SqlFile } from '../../runtime/sql.ts'
-import type { ServedRegistry } from './remote-registry.ts'
 
 export function servedSessions(
   runtime: Runtime,

@@ -2,10 +2,11 @@
  * What all models have in common: they run on machines of the world, and are reached over its network,
  * by a client of their own or as a driver for `holdfast()`.
  */
+
+import { type Link, type LinkOptions, link } from '../../drivers/cluster/link/link.ts'
+import type { LinkService } from '../../drivers/cluster/link/link-server.ts'
 import type { Driver, DriverContext, DriverStores } from '../../ports/driver.ts'
 import type { Runtime } from '../../runtime/runtime.ts'
-import { type Link, type LinkOptions, link } from './link.ts'
-import type { LinkService } from './link-server.ts'
 
 export interface Engine<Stores extends DriverStores = DriverStores> extends Driver {
   /** Its machines, for faults by hand. */

@@ -9,6 +9,11 @@
  * Leaves out: the members (the cluster is one address, and a partition cuts off all of it), quotas, the
  * size limit of a request, authentication, and the clock of each leader (the world's clock counts).
  */
+
+import { type LinkService, linkServer } from '../../drivers/cluster/link/link-server.ts'
+import { leaseService, remoteLeases } from '../../drivers/cluster/link/remote-leases.ts'
+import { recordService, remoteRecords } from '../../drivers/cluster/link/remote-records.ts'
+import { registryService, remoteRegistry } from '../../drivers/cluster/link/remote-registry.ts'
 import { OutcomeUnknownError, UnavailableError } from '../../errors.ts'
 import type { LeaseCapabilities, LeaseStore } from '../../ports/lease-store.ts'
 import type { RecordCapabilities, RecordStore } from '../../ports/record-store.ts'
@@ -19,10 +24,6 @@ import type { Process, World } from '../../simulation/world.ts'
 import { type Engine, engine, services } from './engine.ts'
 import { type EtcdKeyspace, etcdKeyspace, etcdLimits } from './etcd-keyspace.ts'
 import { leaseHints } from './lease-hints.ts'
-import { type LinkService, linkServer } from './link-server.ts'
-import { leaseService, remoteLeases } from './remote-leases.ts'
-import { recordService, remoteRecords } from './remote-records.ts'
-import { registryService, remoteRegistry } from './remote-registry.ts'
 
 export interface EtcdEngineOptions {
   /** Default `etcd`. */

@@ -1,9 +1,13 @@
 /** What the quorum of an etcd-like store agrees on, for one namespace, under one growing revision. */
-import { type Bells, bells as newBells } from './hints.ts'
+import { type Bells, bells as newBells } from '../../drivers/cluster/link/hints.ts'
+import {
+  type LeaseRow,
+  type LeaseTable,
+  leaseTable,
+} from '../../drivers/cluster/machine/lease-table.ts'
+import { type RecordTable, recordTable } from '../../drivers/cluster/machine/record-table.ts'
+import { type RegistryTable, registryTable } from '../../drivers/cluster/machine/registry-table.ts'
 import { leaseTopic } from './lease-hints.ts'
-import { type LeaseRow, type LeaseTable, leaseTable } from './lease-table.ts'
-import { type RecordTable, recordTable } from './record-table.ts'
-import { type RegistryTable, registryTable } from './registry-table.ts'
 
 /** etcd counts whole seconds, and grants no less than its elections need. */
 export const etcdLimits: { readonly ttlMinMs: number; readonly ttlStepMs: number } = {

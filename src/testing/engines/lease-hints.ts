@@ -2,10 +2,11 @@
  * When to wake who waits for a name: after each change of it, and when its holder or the first in line
  * has run out.
  */
+
+import type { Bells } from '../../drivers/cluster/link/hints.ts'
+import type { LeaseTable } from '../../drivers/cluster/machine/lease-table.ts'
 import type { Timer } from '../../runtime/clock.ts'
 import type { Runtime } from '../../runtime/runtime.ts'
-import type { Bells } from './hints.ts'
-import type { LeaseTable } from './lease-table.ts'
 
 export interface LeaseHintsOptions {
   readonly bells: Bells

@@ -9,13 +9,14 @@
  * Leaves out: persistence, `WAIT`, cluster slots, eviction, more than one replica, the sentinels' own
  * quorum.
  */
+
+import { remoteLeases } from '../../drivers/cluster/link/remote-leases.ts'
 import { UnavailableError } from '../../errors.ts'
 import type { LeaseCapabilities, LeaseStore } from '../../ports/lease-store.ts'
 import type { Process, World } from '../../simulation/world.ts'
 import { type Engine, engine } from './engine.ts'
 import { redisLimits, redisNode } from './redis-node.ts'
 import { primaryOf, type RedisPlan, redisSentinel } from './redis-sentinel.ts'
-import { remoteLeases } from './remote-leases.ts'
 
 export interface RedisEngineOptions {
   /** Its machines are this with `-1`, `-2` and `-sentinel`. Default `redis`. */

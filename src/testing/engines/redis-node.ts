@@ -3,14 +3,23 @@
  * replica that hears of it a little later. A node that was restarted has nothing (persistence is not
  * modelled) and takes no commands until it is told its part.
  */
+
+import { bells as newBells } from '../../drivers/cluster/link/hints.ts'
+import { type Link, link } from '../../drivers/cluster/link/link.ts'
+import {
+  type LinkService,
+  type LinkTeller,
+  linkServer,
+} from '../../drivers/cluster/link/link-server.ts'
+import { leaseService } from '../../drivers/cluster/link/remote-leases.ts'
+import {
+  type LeaseRow,
+  type LeaseTable,
+  leaseTable,
+} from '../../drivers/cluster/machine/lease-table.ts'
 import { UnavailableError } from '../../errors.ts'
 import type { Runtime } from '../../runtime/runtime.ts'
-import { bells as newBells } from './hints.ts'
 import { leaseHints, leaseTopic } from './lease-hints.ts'
-import { type LeaseRow, type LeaseTable, leaseTable } from './lease-table.ts'
-import { type Link, link } from './link.ts'
-import { type LinkService, type LinkTeller, linkServer } from './link-server.ts'
-import { leaseService } from './remote-leases.ts'
 
 export const redisLimits: { readonly ttlMinMs: number; readonly ttlStepMs: number } = {
   ttlMinMs: 1,

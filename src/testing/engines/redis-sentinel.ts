@@ -3,11 +3,12 @@
  * the replica the primary when the primary has been silent for too long. It cannot know what the old
  * primary still had to pass on, nor whether it is dead or only out of reach; that is the whole hazard.
  */
+
+import { type Link, link } from '../../drivers/cluster/link/link.ts'
+import { linkServer } from '../../drivers/cluster/link/link-server.ts'
 import { isHoldfastError } from '../../errors.ts'
 import type { Runtime } from '../../runtime/runtime.ts'
 import { sleep } from '../../runtime/sleep.ts'
-import { type Link, link } from './link.ts'
-import { linkServer } from './link-server.ts'
 import { adminNamespace, type RedisInfo } from './redis-node.ts'
 
 /** What the sentinels have agreed on. It outlives any of them. */

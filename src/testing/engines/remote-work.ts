@@ -1,4 +1,8 @@
 /** Work over a link: how long a delivery is good is counted from before the claim left. */
+
+import { followHints } from '../../drivers/cluster/link/hints.ts'
+import type { Link } from '../../drivers/cluster/link/link.ts'
+import type { LinkService } from '../../drivers/cluster/link/link-server.ts'
 import { requireText } from '../../ports/arguments.ts'
 import type {
   DeadLetter,
@@ -8,9 +12,6 @@ import type {
   WorkStore,
 } from '../../ports/work-store.ts'
 import type { Runtime } from '../../runtime/runtime.ts'
-import { followHints } from './hints.ts'
-import type { Link } from './link.ts'
-import type { LinkService } from './link-server.ts'
 
 export interface ServedDelivery extends Omit<Delivery, 'validUntilMs'> {
   /** Until its end by the server's clock. */

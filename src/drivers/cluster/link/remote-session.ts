@@ -3,11 +3,11 @@
  * counts from before the word left; past its own deadline it stops believing in itself, whatever the
  * server may still think.
  */
-import { ClosedError, isHoldfastError, LeaseLostError } from '../../errors.ts'
-import { leaseDriftMargin } from '../../ports/lease-store.ts'
-import type { Session } from '../../ports/registry.ts'
-import type { Timer } from '../../runtime/clock.ts'
-import type { Runtime } from '../../runtime/runtime.ts'
+import { ClosedError, isHoldfastError, LeaseLostError } from '../../../errors.ts'
+import { leaseDriftMargin } from '../../../ports/lease-store.ts'
+import type { Session } from '../../../ports/registry.ts'
+import type { Timer } from '../../../runtime/clock.ts'
+import type { Runtime } from '../../../runtime/runtime.ts'
 
 export interface SessionStart {
   readonly id: string

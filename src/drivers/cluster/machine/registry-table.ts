@@ -2,15 +2,15 @@
  * A registry in the memory of a model: sessions, their entries, and the history of changes from which
  * watches are fed. The history is bounded, and what is cut from it is honestly `compacted`.
  */
-import { LeaseLostError, LimitExceededError } from '../../errors.ts'
-import { requireInteger, requireLength, requireText } from '../../ports/arguments.ts'
+import { LeaseLostError, LimitExceededError } from '../../../errors.ts'
+import { requireInteger, requireLength, requireText } from '../../../ports/arguments.ts'
 import type {
   RegistryChange,
   RegistryEntry,
   RegistrySnapshot,
   SessionOptions,
-} from '../../ports/registry.ts'
-import type { OpenedSession } from './remote-registry.ts'
+} from '../../../ports/registry.ts'
+import type { OpenedSession } from '../link/remote-registry.ts'
 
 export interface RegistryTable {
   openSession(id: string, options: SessionOptions, nowMs: number): OpenedSession

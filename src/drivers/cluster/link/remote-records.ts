@@ -1,7 +1,7 @@
 /** Records over a link: nothing to translate but the calls. */
-import { requireText } from '../../ports/arguments.ts'
-import type { RecordCapabilities, RecordStore, StoredRecord } from '../../ports/record-store.ts'
-import type { Runtime } from '../../runtime/runtime.ts'
+import { requireText } from '../../../ports/arguments.ts'
+import type { RecordCapabilities, RecordStore, StoredRecord } from '../../../ports/record-store.ts'
+import type { Runtime } from '../../../runtime/runtime.ts'
 import { followHints } from './hints.ts'
 import type { Link } from './link.ts'
 import type { LinkService } from './link-server.ts'

@@ -5,10 +5,10 @@
  *
  * Not promised: order. Two calls made at once may be answered in either order.
  */
-import { ClosedError, OutcomeUnknownError, UnavailableError } from '../../errors.ts'
-import type { Timer } from '../../runtime/clock.ts'
-import type { ByteStream } from '../../runtime/network.ts'
-import type { Runtime } from '../../runtime/runtime.ts'
+import { ClosedError, OutcomeUnknownError, UnavailableError } from '../../../errors.ts'
+import type { Timer } from '../../../runtime/clock.ts'
+import type { ByteStream } from '../../../runtime/network.ts'
+import type { Runtime } from '../../../runtime/runtime.ts'
 import { errorOf, movedCode, type WireError } from './link-errors.ts'
 import { frameOf, frameReader, pingMethod } from './link-frames.ts'
 

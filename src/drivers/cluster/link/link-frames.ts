@@ -3,7 +3,7 @@
  * has no 64-bit integers, so a `bigint` is sent as text behind a mark, and a text that looks like a
  * marked one gets a mark of its own. Every frame says which version of this format it is.
  */
-import { LimitExceededError } from '../../errors.ts'
+import { LimitExceededError } from '../../../errors.ts'
 
 export const linkVersion: number = 1
 

@@ -2,15 +2,15 @@
  * Leases over a link. The server counts by its own clock and says how long a lease is still good; the
  * client counts that from before its request left, so that time on the way is never promised to anybody.
  */
-import { requireText } from '../../ports/arguments.ts'
+import { requireText } from '../../../ports/arguments.ts'
 import type {
   Lease,
   LeaseCapabilities,
   LeaseInfo,
   LeaseRequest,
   LeaseStore,
-} from '../../ports/lease-store.ts'
-import type { Runtime } from '../../runtime/runtime.ts'
+} from '../../../ports/lease-store.ts'
+import type { Runtime } from '../../../runtime/runtime.ts'
 import { followHints } from './hints.ts'
 import type { Link } from './link.ts'
 import type { LinkService } from './link-server.ts'

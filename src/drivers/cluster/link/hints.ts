@@ -2,9 +2,9 @@
  * Hints over a link that breaks: the client follows again, and rings once after each new beginning,
  * because what happened in between was not heard.
  */
-import { isHoldfastError } from '../../errors.ts'
-import type { Timer } from '../../runtime/clock.ts'
-import type { Runtime } from '../../runtime/runtime.ts'
+import { isHoldfastError } from '../../../errors.ts'
+import type { Timer } from '../../../runtime/clock.ts'
+import type { Runtime } from '../../../runtime/runtime.ts'
 import type { Link } from './link.ts'
 
 /** How long to rest before a broken following is begun anew. */

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { LimitExceededError } from '../../errors.ts'
+import { LimitExceededError } from '../../../errors.ts'
 import { frameBytesMax, frameOf, frameReader } from './link-frames.ts'
 
 function readIn(pieces: readonly Uint8Array[]): unknown[] {

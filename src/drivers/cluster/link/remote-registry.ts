@@ -2,8 +2,8 @@
  * A registry over a link. A watch that loses its connection goes on from the last revision it saw, so
  * that nothing is missed; if the server has forgotten that place by then, the watch says so and ends.
  */
-import { LeaseLostError, UnavailableError } from '../../errors.ts'
-import { requireLength, requireText } from '../../ports/arguments.ts'
+import { LeaseLostError, UnavailableError } from '../../../errors.ts'
+import { requireLength, requireText } from '../../../ports/arguments.ts'
 import type {
   Registry,
   RegistryCapabilities,
@@ -12,9 +12,9 @@ import type {
   Session,
   SessionOptions,
   WatchOptions,
-} from '../../ports/registry.ts'
-import type { Runtime } from '../../runtime/runtime.ts'
-import { sleep } from '../../runtime/sleep.ts'
+} from '../../../ports/registry.ts'
+import type { Runtime } from '../../../runtime/runtime.ts'
+import { sleep } from '../../../runtime/sleep.ts'
 import type { Link } from './link.ts'
 import type { LinkService, LinkTeller } from './link-server.ts'
 import { remoteSession } from './remote-session.ts'

@@ -3,9 +3,9 @@
  * request to follow something is answered with news until either side has enough. Requests of one
  * connection run at the same time: it is for the model to put them in order.
  */
-import { InvalidArgumentError } from '../../errors.ts'
-import type { ByteStream, Listener } from '../../runtime/network.ts'
-import type { Runtime } from '../../runtime/runtime.ts'
+import { InvalidArgumentError } from '../../../errors.ts'
+import type { ByteStream, Listener } from '../../../runtime/network.ts'
+import type { Runtime } from '../../../runtime/runtime.ts'
 import { wireError } from './link-errors.ts'
 import { frameOf, frameReader, pingMethod } from './link-frames.ts'
 

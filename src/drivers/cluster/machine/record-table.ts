@@ -1,7 +1,7 @@
 /** Records in the memory of a model. One counter of versions for all keys, so none ever repeats. */
-import { InvalidArgumentError } from '../../errors.ts'
-import { requireInteger, requireLength, requireText } from '../../ports/arguments.ts'
-import type { RecordWrite, StoredRecord } from '../../ports/record-store.ts'
+import { InvalidArgumentError } from '../../../errors.ts'
+import { requireInteger, requireLength, requireText } from '../../../ports/arguments.ts'
+import type { RecordWrite, StoredRecord } from '../../../ports/record-store.ts'
 
 interface Row {
   readonly key: string

@@ -16,7 +16,7 @@ import {
   OutcomeUnknownError,
   StoreBusyError,
   UnavailableError,
-} from '../../errors.ts'
+} from '../../../errors.ts'
 
 /** The server is not the one to ask: ask elsewhere, on a new connection. */
 export const movedCode: string = 'moved'

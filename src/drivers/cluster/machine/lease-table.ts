@@ -3,10 +3,10 @@
  * time with each call and knows nothing of processes, so each engine decides for itself what of it
  * survives.
  */
-import { LeaseLostError, LimitExceededError } from '../../errors.ts'
-import { requireInteger, requireLength, requireText } from '../../ports/arguments.ts'
-import { type LeaseInfo, type LeaseRequest, leaseDriftMargin } from '../../ports/lease-store.ts'
-import type { LeaseGrant, LeaseName } from './remote-leases.ts'
+import { LeaseLostError, LimitExceededError } from '../../../errors.ts'
+import { requireInteger, requireLength, requireText } from '../../../ports/arguments.ts'
+import { type LeaseInfo, type LeaseRequest, leaseDriftMargin } from '../../../ports/lease-store.ts'
+import type { LeaseGrant, LeaseName } from '../link/remote-leases.ts'
 
 export interface LeaseRow {
   readonly name: string
