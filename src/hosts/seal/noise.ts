@@ -17,6 +17,8 @@ import { sha256 } from '@noble/hashes/sha2.js'
 
 const keyBytes = 32
 export const tagBytes: number = 16
+/** The point with coordinate 9 (RFC 7748, section 6.1). */
+const basePoint = Uint8Array.of(9, ...new Uint8Array(keyBytes - 1))
 const nothing = new Uint8Array(0)
 const protocolName = new TextEncoder().encode('Noise_NNpsk0_25519_ChaChaPoly_SHA256')
 
@@ -53,7 +55,7 @@ export function initiation(
   payload: Uint8Array,
 ): Initiation {
   const state = symmetricState(prologue)
-  const own = x25519.getPublicKey(ephemeral)
+  const own = publicKey(ephemeral)
   state.mixKeyAndHash(psk)
   state.mixPublicKey(own)
   const message = concat(own, state.seal(payload))
@@ -80,7 +82,7 @@ export function response(psk: Uint8Array, prologue: Uint8Array, message: Uint8Ar
   return {
     payload,
     answer(ephemeral, own) {
-      const key = x25519.getPublicKey(ephemeral)
+      const key = publicKey(ephemeral)
       state.mixPublicKey(key)
       state.mixKey(x25519.getSharedSecret(ephemeral, theirs))
       const answer = concat(key, state.seal(own))
@@ -88,6 +90,14 @@ export function response(psk: Uint8Array, prologue: Uint8Array, message: Uint8Ar
       return { message: answer, outgoing, incoming }
     },
   }
+}
+
+/**
+ * The ladder from the base point. The library's own way blinds with chance of the system, which a key that
+ * is used once does not need, and which no simulation could repeat.
+ */
+function publicKey(ephemeral: Uint8Array): Uint8Array {
+  return x25519.scalarMult(ephemeral, basePoint)
 }
 
 /** What both sides keep alike: a hash of all that was said, and a chain of keys (section 5.2). */
