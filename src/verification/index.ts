@@ -38,6 +38,13 @@ export {
 } from './formats/translate.ts'
 export type { History, Operation, Value, Verdict } from './history.ts'
 export type {
+  Attempt,
+  HistoryJudge,
+  HistoryJudgement,
+  LinearizableOptions,
+} from './judge.ts'
+export { checked, linearizable } from './judge.ts'
+export type {
   CheckOptions,
   Evidence,
   LinearizabilityReport,

@@ -7,6 +7,8 @@ export type {
 export { checkIsolation } from './check.ts'
 export type { Anomaly, CycleEdge } from './findings.ts'
 export { transactionsOf } from './format.ts'
+export type { TransactionSteps } from './judge.ts'
+export { isolated } from './judge.ts'
 export type { AnomalyName, CycleClass, CycleName, IsolationLevel } from './levels.ts'
 export { anomalyNames, isolationLevels, levelsBrokenBy } from './levels.ts'
 export type { RegisterAssumptions } from './register-index.ts'

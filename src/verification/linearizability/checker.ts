@@ -31,6 +31,11 @@ export interface Evidence {
   readonly prefix: readonly number[]
   /** What might have come next by its time, but the model refuses all of it. */
   readonly stuck: readonly number[]
+  /**
+   * From models that need no search: these alone cannot be right together, and `prefix` and `stuck` are about
+   * them only.
+   */
+  readonly reason?: readonly number[]
 }
 
 export interface LinearizabilityReport {
@@ -57,6 +62,7 @@ const firstSlice = 1_000
 /** Tens of milliseconds; between two slices the clock is asked. */
 const sliceMax = 50_000
 const undecidedMax = 10
+const shownSteps = 100_000
 
 export function checkLinearizability<State, Input, Output>(
   history: History<Input, Output>,
@@ -90,7 +96,21 @@ export function checkLinearizability<State, Input, Output>(
     return verdict
   }
 
-  let waiting = parts
+  for (const part of model.conflict === undefined ? [] : parts) {
+    steps += part.places.length
+    const reason = conflictOf(part, history, model)
+    if (reason?.length === 0) part.state = 'ok'
+    else if (reason !== undefined) {
+      // A short search, not to find out but to show how far one gets.
+      part.search = search(model, history, reason, { left: memoryMax })
+      part.search.advance(shownSteps)
+      return end('violation', { evidence: { ...evidenceOf(part, model), reason } })
+    }
+    if (nowMs !== undefined && timeoutMs !== undefined && nowMs() - startedMs > timeoutMs) {
+      return unknown('time')
+    }
+  }
+  let waiting = parts.filter(({ state }) => state === 'waiting')
   for (let slice = firstSlice; waiting.length > 0; slice = Math.min(slice * 2, sliceMax)) {
     for (const part of waiting) {
       if (part.state === 'given up') continue
@@ -109,6 +129,16 @@ export function checkLinearizability<State, Input, Output>(
     waiting = waiting.filter(({ state }) => state === 'waiting')
   }
   return parts.every(({ state }) => state === 'ok') ? end('ok') : unknown('memory')
+}
+
+/** Without a search, if the model has a way. In places of the whole history. */
+function conflictOf<State, Input, Output>(
+  part: Part,
+  history: History<Input, Output>,
+  model: Model<State, Input, Output>,
+): readonly number[] | undefined {
+  const operations = part.places.flatMap((place) => history[place] ?? [])
+  return model.conflict?.(operations)?.map((place) => part.places[place] ?? 0)
 }
 
 /** It had most of the memory and still no verdict; the others may do with less. */

@@ -4,6 +4,8 @@
  * immutable values: the search keeps many of them and goes back.
  */
 
+import type { History } from '../history.ts'
+
 /** `State` may be any value but `undefined`. */
 export interface Model<State, Input, Output> {
   readonly name: string
@@ -31,13 +33,23 @@ export interface Model<State, Input, Output> {
    * (linearizability is local: Herlihy and Wing, 1990). Absent: all is one part.
    */
   partition?(input: Input): string
+  /**
+   * A way to a verdict without a search, for objects that have one. It is given one part.
+   *
+   * @returns places of operations that cannot be right together, whatever the others did; none: an order exists;
+   * `undefined`: this way cannot tell.
+   */
+  conflict?(operations: History<Input, Output>): readonly number[] | undefined
   /** For people. */
   describe?(input: Input, output: Output | undefined): string
 }
 
 /** Like a `Model`, but chance or hidden events leave several states possible: none means refused. */
 export interface NondeterministicModel<State, Input, Output>
-  extends Omit<Model<State, Input, Output>, 'step' | 'reads' | 'overwrites' | 'initial'> {
+  extends Omit<
+    Model<State, Input, Output>,
+    'step' | 'reads' | 'overwrites' | 'conflict' | 'initial'
+  > {
   readonly initial: readonly State[]
   step(state: State, input: Input, output: Output | undefined): readonly State[]
 }

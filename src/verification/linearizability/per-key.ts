@@ -10,7 +10,7 @@ export interface Keyed<Input> {
 export function perKey<State, Input, Output>(
   model: Model<State, Input, Output>,
 ): Model<State, Keyed<Input>, Output> {
-  const { name, initial, equal, hash, reads, overwrites, describe } = model
+  const { name, initial, equal, hash, reads, overwrites, conflict, describe } = model
   return {
     name,
     initial,
@@ -20,6 +20,12 @@ export function perKey<State, Input, Output>(
     partition: ({ key }) => key,
     ...(reads === undefined ? {} : { reads: ({ input }, output) => reads(input, output) }),
     ...(overwrites === undefined ? {} : { overwrites: ({ input }) => overwrites(input) }),
+    ...(conflict === undefined
+      ? {}
+      : {
+          conflict: (operations) =>
+            conflict(operations.map((one) => ({ ...one, input: one.input.input }))),
+        }),
     ...(describe === undefined
       ? {}
       : {

@@ -114,7 +114,8 @@ describe('long histories of known verdict, with open operations', () => {
       model: queue(),
       openOneIn: 300,
       clients: 3,
-      // A short queue: in a long one the order of enqueues shows too late for the search.
+      // Values may come twice, so this is for the search, and the queue short: in a long one the order of
+      // enqueues shows too late.
       input: (draw): QueueInput =>
         draw(3) === 0 ? { type: 'enqueue', value: draw(1_000) } : { type: 'dequeue' },
       answers: ({ type }, { front, back }) => {

@@ -3,7 +3,8 @@
  * operation costs no copy of the queue and states share what they have in common; a hash of the whole
  * grows and shrinks with it.
  */
-import type { Value } from '../history.ts'
+import { queueConflict } from '../containers/queue-conflict.ts'
+import type { History, Value } from '../history.ts'
 import type { Model } from '../linearizability/model.ts'
 import { hashValue, shown } from './value.ts'
 
@@ -52,6 +53,10 @@ export function queue(): Model<QueueState, QueueInput, QueueOutput> {
       return { front: front.next, back, size, hash }
     },
     reads: (input, output) => input.type === 'dequeue' && output === null,
+    conflict: (operations: History<QueueInput, QueueOutput>) =>
+      queueConflict(operations, (input) =>
+        input.type === 'enqueue' ? { put: input.value } : 'take',
+      ),
     equal: sameQueue,
     hash: (state) => state.hash ^ state.size,
     describe: (input, output) =>

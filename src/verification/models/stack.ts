@@ -1,5 +1,6 @@
 /** Last in, first out. Each state is a link to the one below it, with the hash of all. */
-import type { Value } from '../history.ts'
+import { stackConflict } from '../containers/stack-conflict.ts'
+import type { History, Value } from '../history.ts'
 import type { Model } from '../linearizability/model.ts'
 import { hashValue, shown } from './value.ts'
 
@@ -30,6 +31,8 @@ export function stack(): Model<StackState, StackInput, StackOutput> {
       return state.below ?? state
     },
     reads: (input, output) => input.type === 'pop' && output === null,
+    conflict: (operations: History<StackInput, StackOutput>) =>
+      stackConflict(operations, (input) => (input.type === 'push' ? { put: input.value } : 'take')),
     equal: sameStack,
     hash: (state) => state.hash ^ state.size,
     describe: (input, output) =>
