@@ -54,15 +54,32 @@ export interface Draws {
 }
 
 export function drawsOf(key: number): Draws {
-  let count = 0
-  const word = (): number => mix(key, count++)
-  const below = (limit: number): number => Math.floor((word() / 4_294_967_296) * limit)
-  return {
-    word,
-    below,
-    happens: (share) => word() < share * 4_294_967_296,
-    fraction: () => ((word() >>> 5) * 67_108_864 + (word() >>> 6)) / 9_007_199_254_740_992,
-    pick: (choices) => choices[below(choices.length)] as (typeof choices)[number],
+  return new KeyedDraws(key)
+}
+
+/** A class, unlike elsewhere: one is made for each message, and two numbers are cheaper than five closures. */
+class KeyedDraws implements Draws {
+  private readonly key: number
+  private count = 0
+
+  constructor(key: number) {
+    this.key = key
+  }
+
+  word(): number {
+    return mix(this.key, this.count++)
+  }
+  below(limit: number): number {
+    return Math.floor((this.word() / 4_294_967_296) * limit)
+  }
+  happens(share: number): boolean {
+    return this.word() < share * 4_294_967_296
+  }
+  fraction(): number {
+    return ((this.word() >>> 5) * 67_108_864 + (this.word() >>> 6)) / 9_007_199_254_740_992
+  }
+  pick<Choice>(choices: readonly Choice[]): Choice {
+    return choices[this.below(choices.length)] as Choice
   }
 }
 

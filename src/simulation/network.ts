@@ -10,7 +10,7 @@ import {
   UnavailableError,
 } from '../errors.ts'
 import type { ByteStream, ConnectOptions, Datagram, Network } from '../runtime/network.ts'
-import { drawsOf, hashBytes } from './chance.ts'
+import { type Draws, drawsOf, hashBytes } from './chance.ts'
 import type { Core } from './core.ts'
 import { type Incarnation, never } from './incarnation.ts'
 import { type Streams, streams } from './stream.ts'
@@ -31,7 +31,23 @@ interface Bound {
   readonly receive: (datagram: Datagram) => void
 }
 
+/** From a socket to an address, as its datagrams go: worked out once, for they are many. */
+interface Way {
+  readonly owner: Incarnation
+  readonly from: string
+  /** Machines. */
+  readonly source: string
+  readonly host: string
+  /** `host:port` */
+  readonly target: string
+  /** For the trace. */
+  readonly kind: string
+  readonly draws: Draws
+}
+
 const datagramBytesMax = 65_507
+/** So many ways are remembered per socket. */
+const waysMax = 10_000
 const ownNames: ReadonlySet<string> = new Set(['', '0.0.0.0', '127.0.0.1', 'localhost', '::1'])
 
 export function fabric(core: Core, isUp: (host: string) => boolean): Fabric {
@@ -138,16 +154,8 @@ export function fabric(core: Core, isUp: (host: string) => boolean): Fabric {
     })
   }
 
-  interface Sent {
-    readonly owner: Incarnation
-    readonly from: string
-    readonly target: string
-    readonly bytes: Uint8Array
-  }
-
-  function send(source: string, { owner, from, target, bytes }: Sent, word: number): void {
-    const host = split(target).host
-    const draws = drawsOf(word)
+  function send({ owner, from, source, host, target, kind, draws: words }: Way, bytes: Uint8Array) {
+    const draws = drawsOf(words.word())
     const copies = draws.happens(weather.datagramCopies) ? 2 : 1
     const copy = bytes.slice()
     for (let sent = 0; sent < copies; sent++) {
@@ -174,19 +182,26 @@ export function fabric(core: Core, isUp: (host: string) => boolean): Fabric {
           bound.receive({ bytes: copies === 1 ? copy : copy.slice(), source: from }),
         )
       }
-      scheduler.after(nature, travelUs, `datagram ${source}>${host}`, arrive, hashBytes(copy))
+      scheduler.after(nature, travelUs, kind, arrive, hashBytes(copy))
     }
   }
 
   function network(owner: Incarnation, host: string): Network {
-    const links = new Map<string, () => number>()
-    const wordFor = (target: string): number => {
-      let next = links.get(target)
-      if (next === undefined) {
-        next = streamOf(owner.key, target).word
-        links.set(target, next)
+    const links = new Map<string, Draws>()
+    const link = (target: string): Draws => {
+      let draws = links.get(target)
+      if (draws === undefined) {
+        draws = streamOf(owner.key, target)
+        links.set(target, draws)
       }
-      return next()
+      return draws
+    }
+    const wayTo = (address: string, from: string): Way => {
+      const { host: named, port } = split(address)
+      const to = ownNames.has(named) ? host : named
+      const target = `${to}:${port}`
+      const kind = `datagram ${host}>${to}`
+      return { owner, from, source: host, host: to, target, kind, draws: link(target) }
     }
     return {
       async listen(address, accept) {
@@ -196,13 +211,14 @@ export function fabric(core: Core, isUp: (host: string) => boolean): Fabric {
       },
       async connect(address, options) {
         if (!owner.alive) return never()
-        return connect(owner, host, address, options, wordFor(`stream to ${address}`))
+        return connect(owner, host, address, options, link(`stream to ${address}`).word())
       },
       async bind(address, receive) {
         if (!owner.alive) return never()
         const claimed = claim(sockets, host, address)
         let open = true
         const kept = keep(sockets, owner, claimed, { owner, receive })
+        const ways = new Map<string, Way>()
         return {
           address: claimed,
           send(target, bytes) {
@@ -211,10 +227,12 @@ export function fabric(core: Core, isUp: (host: string) => boolean): Fabric {
                 `datagram is ${bytes.length} bytes; expected at most ${datagramBytesMax}`,
               )
             }
-            const { host: named, port } = split(target)
-            const to = `${ownNames.has(named) ? host : named}:${port}`
-            if (open && owner.alive)
-              send(host, { owner, from: claimed, target: to, bytes }, wordFor(to))
+            let way = ways.get(target)
+            if (way === undefined) {
+              way = wayTo(target, claimed)
+              if (ways.size < waysMax) ways.set(target, way)
+            }
+            if (open && owner.alive) send(way, bytes)
           },
           close() {
             open = false

@@ -17,11 +17,17 @@ export interface Trace {
 const linesMax = 200
 const quietKinds: ReadonlySet<string> = new Set(['timer', 'sql locked', 'sql answered'])
 
+/** Written over and over: most lines are forgotten before anybody reads them. */
 interface Line {
-  readonly atUs: number
-  readonly owner: string
-  readonly kind: string
-  readonly text: string
+  atUs: number
+  owner: string
+  kind: string
+  text: string
+}
+
+interface Kind {
+  readonly key: number
+  readonly quiet: boolean
 }
 
 export function trace(): Trace {
@@ -29,32 +35,41 @@ export function trace(): Trace {
   let right = 0x85a308d3
   let count = 0
   const ring: Line[] = []
-  const kinds = new Map<string, number>()
+  const kinds = new Map<string, Kind>()
 
-  function keep(line: Line): void {
-    ring[count++ % linesMax] = line
+  function keep(atUs: number, owner: string, kind: string, text: string): void {
+    const line = ring[count++ % linesMax]
+    if (line === undefined) {
+      ring.push({ atUs, owner, kind, text })
+      return
+    }
+    line.atUs = atUs
+    line.owner = owner
+    line.kind = kind
+    line.text = text
   }
   function add(first: number, second: number, third: number): void {
     left = mix(left, first ^ second)
     right = mix(right ^ third, left)
   }
-  function kindKey(kind: string): number {
-    let key = kinds.get(kind)
-    if (key === undefined) {
-      key = hashText(kind)
-      kinds.set(kind, key)
+  function known(kind: string): Kind {
+    let found = kinds.get(kind)
+    if (found === undefined) {
+      found = { key: hashText(kind), quiet: quietKinds.has(kind) }
+      kinds.set(kind, found)
     }
-    return key
+    return found
   }
 
   return {
     event(atUs, owner, ownerKey, kind, digest) {
-      add(atUs | 0, ownerKey, kindKey(kind) ^ digest)
-      if (!quietKinds.has(kind)) keep({ atUs, owner, kind, text: '' })
+      const { key, quiet } = known(kind)
+      add(atUs | 0, ownerKey, key ^ digest)
+      if (!quiet) keep(atUs, owner, kind, '')
     },
     note(atUs, owner, kind, text) {
-      add(atUs | 0, hashText(text), kindKey(kind))
-      keep({ atUs, owner, kind, text })
+      add(atUs | 0, hashText(text), known(kind).key)
+      keep(atUs, owner, kind, text)
     },
     hash: () => left.toString(16).padStart(8, '0') + right.toString(16).padStart(8, '0'),
     lines() {
