@@ -1,13 +1,22 @@
-// How fast do worlds run? Events per second by timers, by datagrams and by SQL, and worlds per second.
+// How fast do worlds run? Events per second by timers, datagrams, streams and SQL; worlds per second; and
+// seconds of a small system under locks per second.
 //
-//   node bench/simulation.mjs [--rounds 3]
+//   node bench/simulation.mjs [--rounds 3] [--only WORD]
 //
-// The floor is the same number of turns of a plain promise loop: what the engine asks for one `await`.
-// Figures are the best round; compare them with the floor of the same run, never across machines.
+// The floor is the least that any such simulator does for asynchronous code: a heap of what is due, and a
+// drain of promises after each. It has as many sleepers as the contestant that is measured by it, and no
+// trace, no faults, no owners. Figures are the best round; compare them with the floor of the same run,
+// never across machines.
 import { parseArgs } from 'node:util'
-import { simulate } from 'holdfast/testing'
+import { withLock } from 'holdfast/coordination'
+import { embeddedEngine, etcdEngine, simulate } from 'holdfast/testing'
 
-const { values: args } = parseArgs({ options: { rounds: { type: 'string', default: '3' } } })
+const { values: args } = parseArgs({
+  options: {
+    rounds: { type: 'string', default: '3' },
+    only: { type: 'string', default: '' },
+  },
+})
 const rounds = Number(args.rounds)
 const nowMs = performance.now.bind(performance)
 const forever = () => new Promise(() => {})
@@ -22,16 +31,117 @@ async function run(options, scenario) {
   return { perSecond: (report.events / passedMs) * 1_000, passedMs, report }
 }
 
+/** The floor: nothing but a binary heap, promises, and a drain between two events. */
+function heapAndDrain(total, sleepers) {
+  const heap = []
+  let nowMs = 0
+  let ties = 0
+  const before = (left, right) =>
+    left.at < right.at || (left.at === right.at && left.tie < right.tie)
+  const push = (event) => {
+    let hole = heap.length
+    while (hole > 0) {
+      const parent = (hole - 1) >> 1
+      if (!before(event, heap[parent])) break
+      heap[hole] = heap[parent]
+      hole = parent
+    }
+    heap[hole] = event
+  }
+  const pop = () => {
+    const first = heap[0]
+    const last = heap.pop()
+    if (heap.length === 0) return first
+    let hole = 0
+    for (let child = 1; child < heap.length; child = 2 * hole + 1) {
+      if (child + 1 < heap.length && before(heap[child + 1], heap[child])) child++
+      if (!before(heap[child], last)) break
+      heap[hole] = heap[child]
+      hole = child
+    }
+    heap[hole] = last
+    return first
+  }
+  const sleep = (ms) => new Promise((run) => push({ at: nowMs + ms, tie: ties++, run }))
+  const sleeper = async (ms) => {
+    for (let count = 0; count < total / sleepers; count++) await sleep(ms)
+  }
+  const drain = process._tickCallback.bind(process)
+  return new Promise((resolve) => {
+    setImmediate(() => {
+      for (let index = 0; index < sleepers; index++) sleeper(pause(index))
+      const startMs = performance.now()
+      for (let event = pop(); event !== undefined; event = pop()) {
+        nowMs = event.at
+        event.run()
+        drain()
+      }
+      resolve((total / (performance.now() - startMs)) * 1_000)
+    })
+  })
+}
+
+/** Pauses that seldom end together. */
+const pause = (index) => 1 + index / 7
+
+async function sleepers(count) {
+  const scenario = (world) => {
+    for (let index = 0; index < count; index++) {
+      world.client(`c${index}`, async (runtime) => {
+        for (let turn = 0; turn < 500_000 / count; turn++) await wait(runtime, pause(index))
+      })
+    }
+  }
+  return (await run({ durationMs: 10_000_000 }, scenario)).perSecond
+}
+
+/** Five machines share one lock: a tenth of a second under it, half a second without, for ten minutes. */
+async function fiveMachines(engineOf) {
+  const scenario = (world) => {
+    const engine = engineOf(world)
+    for (let index = 0; index < 5; index++) {
+      world.machine(`m${index}`).process('worker', async (runtime) => {
+        const { leases } = engine.connect(runtime)
+        for (;;) {
+          await wait(runtime, 400 + runtime.random.fraction('pause') * 200)
+          await withLock(runtime, leases, 'l', { ttlMs: 10_000 }, () => wait(runtime, 100))
+        }
+      })
+    }
+    world.client('c', (runtime) => wait(runtime, 600_000))
+  }
+  const { passedMs, report } = await run({ durationMs: 700_000 }, scenario)
+  return report.virtualMs / passedMs // milliseconds both
+}
+
 const contestants = {
-  async 'floor: awaits/s'() {
-    const startMs = nowMs()
-    for (let count = 0; count < 1_000_000; count++) await undefined
-    return (1_000_000 / (nowMs() - startMs)) * 1_000
-  },
-  async 'timer events/s'() {
+  'floor: heap and drain, 1 sleeper': () => heapAndDrain(500_000, 1),
+  'floor: heap and drain, 50 sleepers': () => heapAndDrain(500_000, 50),
+  'timer events/s, 1 sleeper': () => sleepers(1),
+  'timer events/s, 50 sleepers': () => sleepers(50),
+  'simulated s/s, five machines and a lock, etcd-like': () => fiveMachines(etcdEngine),
+  'simulated s/s, five machines and a lock, embedded behind a server': () =>
+    fiveMachines(embeddedEngine),
+  async 'stream events/s, one connection'() {
     const scenario = (world) => {
+      world.machine('s').process('echo', async (runtime) => {
+        await runtime.network.listen('s:1', (stream) => {
+          stream.receive({ data: (bytes) => void stream.write(bytes), ended() {}, failed() {} })
+        })
+        await forever()
+      })
       world.client('c', async (runtime) => {
-        for (let count = 0; count < 500_000; count++) await wait(runtime, 1)
+        await wait(runtime, 10)
+        const stream = await runtime.network.connect('s:1', { timeoutMs: 1_000 })
+        let answered = () => {}
+        stream.receive({ data: () => answered(), ended() {}, failed() {} })
+        for (let call = 0; call < 50_000; call++) {
+          stream.write(Uint8Array.of(1))
+          await new Promise((resolve) => {
+            answered = resolve
+          })
+        }
+        stream.end()
       })
     }
     return (await run({ durationMs: 10_000_000 }, scenario)).perSecond
@@ -76,18 +186,16 @@ const contestants = {
   },
 }
 
-const best = Object.fromEntries(Object.keys(contestants).map((name) => [name, 0]))
+const chosen = Object.keys(contestants).filter(
+  (name) => name.startsWith('floor') || name.includes(args.only),
+)
+const best = Object.fromEntries(chosen.map((name) => [name, 0]))
 for (let round = 0; round < rounds; round++) {
-  for (const [name, contestant] of Object.entries(contestants)) {
-    best[name] = Math.max(best[name], await contestant())
-  }
+  for (const name of chosen) best[name] = Math.max(best[name], await contestants[name]())
 }
-const floor = best['floor: awaits/s']
 for (const [name, perSecond] of Object.entries(best)) {
-  const figures = {
-    name,
-    perSecond: Math.round(perSecond),
-    ofFloor: +(perSecond / floor).toFixed(3),
-  }
+  const floor = best[`floor: heap and drain, ${name.includes('50') ? '50 sleepers' : '1 sleeper'}`]
+  const ofFloor = name.includes('events') ? { ofFloor: +(perSecond / floor).toFixed(3) } : {}
+  const figures = { name, perSecond: Math.round(perSecond), ...ofFloor }
   console.log(JSON.stringify({ bench: 'simulation', node: process.version, ...figures }))
 }
