@@ -44,6 +44,15 @@ export function copyOfTree(root, { head }) {
   } else {
     for (const part of parts) cpSync(join(root, part), join(folder, part), { recursive: true })
   }
+  const simulator = join(folder, 'src/simulation/node/index.ts')
+  const [before, after] = readFileSync(simulator, 'utf8').split(
+    `simulateOn } from '../simulate.ts'`,
+  )
+  if (after === undefined) throw new Error('the simulator is built in another way: measure it anew')
+  writeFileSync(
+    simulator,
+    `${before}} from '../simulate.ts'\nimport { simulateOn } from '../../../tests/mutants/measured.ts'${after}`,
+  )
   symlinkSync(join(root, 'node_modules'), join(folder, 'node_modules'))
   writeFileSync(join(folder, configName), config)
 

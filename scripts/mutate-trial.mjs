@@ -14,9 +14,10 @@ const minutesMax = 15
 /** See `describe` in src/simulation/expect-clean.ts. */
 const failedSeed = /seed (\d+) failed at [\d.]+ ms: (.+?): (.*)/
 
-export async function runTrial(folder, { kind, file, name }, seeds) {
+export async function runTrial(folder, { kind, file, name }, seeds, { measures = false } = {}) {
   const report = join(folder, 'report.json')
-  rmSync(report, { force: true })
+  const measure = join(folder, 'measure.json')
+  for (const path of [report, measure]) rmSync(path, { force: true })
   const startedAt = Date.now()
   const command = ['node_modules/vitest/vitest.mjs', 'run', file, '--config', configName]
   command.push('--root', folder, '--bail', '1', '--reporter', 'json', '--outputFile', report)
@@ -25,11 +26,12 @@ export async function runTrial(folder, { kind, file, name }, seeds) {
     HOLDFAST_SEEDS: String(seeds),
     HOLDFAST_FIRST_SEED: '1',
     NO_COLOR: '1',
+    ...(measures && kind === 'scenario' ? { HOLDFAST_MEASURE: measure } : {}),
   })
   const verdict = inTime
     ? verdictOf(kind, reportIn(report))
     : { status: 'failed', text: `did not end in ${minutesMax} minutes` }
-  return { ...verdict, seconds: (Date.now() - startedAt) / 1_000 }
+  return { ...verdict, measure: reportIn(measure), seconds: (Date.now() - startedAt) / 1_000 }
 }
 
 /** Its own process group, so that its workers end with it, even in an endless loop. */

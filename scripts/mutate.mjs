@@ -4,10 +4,10 @@
  * trials must be clean. Then each mutant: it must be found within the seeds, and by a judge, not by
  * running out of time or by failing to load.
  *
- *   node scripts/mutate.mjs [--only id,id] [--blind] [--fast] [--seeds 500] [--head]
+ *   node scripts/mutate.mjs [--only id,id] [--blind] [--fast] [--seeds 500] [--head] [--measure]
  *                           [--clean-seeds 500 | --no-clean] [--check] [--write]
  *
- * `--head` takes the last commit instead of the working tree; `--check` only looks for stale mutants;
+ * `--measure` shrinks what was found and looks whether fewer faults would have done; `--head` takes the last commit instead of the working tree; `--check` only looks for stale mutants;
  * `--write` rewrites docs/mutants.md and asks for the whole list.
  */
 import { writeFileSync } from 'node:fs'
@@ -32,6 +32,7 @@ const { values: asked } = parseArgs({
     head: { type: 'boolean' },
     clean: { type: 'boolean', default: true },
     check: { type: 'boolean' },
+    measure: { type: 'boolean' },
     write: { type: 'boolean' },
   },
   allowNegative: true,
@@ -67,7 +68,8 @@ async function findMutants(copy, list, seeds) {
   const results = []
   for (const mutant of list) {
     const restore = copy.apply(mutant)
-    const verdict = await runTrial(copy.folder, trials[mutant.trial], seeds)
+    const measures = asked.measure === true
+    const verdict = await runTrial(copy.folder, trials[mutant.trial], seeds, { measures })
     restore()
     line(
       verdict.status === 'found' ? 'found' : 'NOT FOUND',
@@ -75,6 +77,7 @@ async function findMutants(copy, list, seeds) {
       verdict.seconds,
       verdict.text,
     )
+    if (verdict.measure !== undefined) console.log(JSON.stringify(verdict.measure))
     results.push({ mutant, ...verdict })
   }
   return results
