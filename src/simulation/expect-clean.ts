@@ -3,13 +3,30 @@
  */
 import type { Fault, SimulationFailure, SimulationReport } from './world.ts'
 
+export interface CleanOptions {
+  /** Seeds that a judge may leave undecided. Default 0: what nobody could judge is no pass. */
+  readonly undecidedMax?: number
+}
+
 /**
  * @param countingMin how many seeds must have counted (see `SimulationReport.seedsThatCount`); default 1.
- * @throws {SimulationError} a seed failed, or too few seeds did anything.
+ * @throws {SimulationError} a seed failed, a judge could not decide, or too few seeds did anything.
  */
-export function expectClean(report: SimulationReport, countingMin = 1): SimulationReport {
+export function expectClean(
+  report: SimulationReport,
+  countingMin = 1,
+  { undecidedMax = 0 }: CleanOptions = {},
+): SimulationReport {
   const [failure] = report.failures
   if (failure !== undefined) throw new SimulationError(describe(failure), failure)
+  const undecided = Object.entries(report.undecided).sort(([, one], [, other]) => other - one)
+  const unsure = undecided.reduce((sum, [, seeds]) => sum + seeds, 0)
+  if (unsure > undecidedMax) {
+    const judges = undecided.map(
+      ([judge, seeds]) => `\n  ${seeds} ${seeds === 1 ? 'seed' : 'seeds'}: ${judge}`,
+    )
+    throw new SimulationError(`a judge could not decide:${judges.join('')}`, undefined)
+  }
   if (report.seedsThatCount >= countingMin) return report
   const reasons = Object.entries(report.notCounted).map(([why, seeds]) => `\n  ${seeds}: ${why}`)
   throw new SimulationError(

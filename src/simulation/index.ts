@@ -1,5 +1,5 @@
 export type { Platform } from './core.ts'
-export { expectClean, SimulationError } from './expect-clean.ts'
+export { type CleanOptions, expectClean, SimulationError } from './expect-clean.ts'
 export {
   type Action,
   type Exploration,
@@ -10,6 +10,8 @@ export {
 } from './explore.ts'
 export { leastKey, permutations } from './explore-symmetry.ts'
 export { faultKinds, optionalFaultKinds } from './fault-plan.ts'
+export type { HistoryJudge, Judgement } from './histories.ts'
+export type { History, HistoryOperation, OpenCall } from './history.ts'
 export { inVirtualTimeOn } from './in-virtual-time.ts'
 export { type Scenario, simulateOn } from './simulate.ts'
 export type {
@@ -19,6 +21,8 @@ export type {
   FaultKind,
   Fixture,
   Machine,
+  NodeOptions,
+  NodeRuntime,
   Process,
   ProcessOptions,
   SimulateOptions,

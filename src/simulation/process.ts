@@ -28,7 +28,8 @@ export interface SimulatedProcess {
 export interface ProcessRole {
   /** Left alone by random faults. */
   readonly protected: boolean
-  readonly mayThrow: boolean
+  /** Started again when it throws: never, always, or after an error of Holdfast that is not its fault. */
+  readonly mayThrow: boolean | 'misfortune'
   /** The run waits for it. */
   readonly awaited: boolean
   /** The scenario makes sense without it: shrinking may leave it out. */

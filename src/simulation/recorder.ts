@@ -49,8 +49,23 @@ export interface Band {
   untilUs: number | undefined
 }
 
+/** A recorded call of a history. */
+export interface DrawnOperation {
+  /** `machine/process` */
+  readonly lane: string
+  /** What was asked. */
+  readonly text: string
+  readonly fromUs: number
+  /** `undefined`: nobody saw its end. */
+  untilUs: number | undefined
+  answer: string | undefined
+  /** A judge says that it cannot be right. */
+  blamed: boolean
+}
+
 export interface Recording {
   readonly messages: readonly Message[]
+  readonly operations: readonly DrawnOperation[]
   readonly marks: readonly Mark[]
   readonly bands: readonly Band[]
   /** `machine/process`, sorted. */
@@ -66,6 +81,9 @@ export interface Recorder {
   mark(kind: MarkKind, lane: string | undefined, text: string, untilUs?: number): void
   band(kind: string, text: string): Band
   end(band: Band): void
+  operation(lane: string, text: string): DrawnOperation
+  operationEnded(operation: DrawnOperation | undefined, answer: string): void
+  blame(operation: DrawnOperation | undefined): void
   recording(): Recording
 }
 
@@ -75,6 +93,7 @@ const keptMax = 5_000
 export function recorder(nowUs: () => number): Recorder {
   let messages: Message[] = []
   let marks: Mark[] = []
+  let operations: DrawnOperation[] = []
   const bands: Band[] = []
   const lanes = new Set<string>()
   let forgotten = 0
@@ -110,8 +129,34 @@ export function recorder(nowUs: () => number): Recorder {
     end(band) {
       band.untilUs ??= nowUs()
     },
+    operation(lane, text) {
+      lanes.add(lane)
+      const operation: DrawnOperation = {
+        lane,
+        text,
+        fromUs: nowUs(),
+        untilUs: undefined,
+        answer: undefined,
+        blamed: false,
+      }
+      operations.push(operation)
+      operations = bounded(operations)
+      return operation
+    },
+    operationEnded(operation, answer) {
+      if (operation === undefined) return
+      operation.untilUs = nowUs()
+      operation.answer = answer
+    },
+    blame(operation) {
+      if (operation === undefined) return
+      operation.blamed = true
+      // However long ago: a picture without it would show nothing.
+      if (!operations.includes(operation)) operations.unshift(operation)
+    },
     recording: () => ({
       messages,
+      operations,
       marks,
       bands,
       lanes: [...lanes].sort(),

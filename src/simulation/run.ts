@@ -2,12 +2,15 @@
  * One run of one seed: first the workload under faults, then the healing, then progress and the final
  * checks. The first failure ends the run.
  */
+
+import { isHoldfastError } from '../errors.ts'
 import type { Runtime } from '../runtime/runtime.ts'
 import { RuntimeBypassedError } from './bypassed.ts'
 import { type Draws, hashText, mix, seedKey } from './chance.ts'
 import type { Core, Platform } from './core.ts'
 import { faultAtlas } from './fault-atlas.ts'
 import { faultControl } from './fault-control.ts'
+import { type Histories, histories } from './histories.ts'
 import { type Incarnation, incarnation } from './incarnation.ts'
 import { type SimulatedMachine, simulatedMachine } from './machine.ts'
 import { type Fabric, fabric } from './network.ts'
@@ -42,6 +45,8 @@ export interface RunResult {
   readonly struck: ReadonlyMap<FaultKind, number>
   /** Why the run proves nothing; `undefined` if it counts. */
   readonly notCounted: string | undefined
+  /** Judges that could not decide, with the reason. */
+  readonly undecided: readonly string[]
   /** Processes and clients that the scenario could do without. */
   readonly optional: readonly string[]
   readonly recording: Recording | undefined
@@ -56,6 +61,7 @@ export interface Stage {
   readonly owners: Map<Incarnation, SimulatedProcess>
   readonly invariants: Map<string, () => true | string>
   readonly verifications: Verification[]
+  readonly histories: Histories
   readonly reached: Set<string>
   readonly healed: boolean
   machine(name: string): SimulatedMachine
@@ -66,7 +72,7 @@ export interface Stage {
     role: SimulatedProcess['role'],
     main: (runtime: Runtime) => Promise<void>,
   ): SimulatedProcess
-  fail(name: string, message: string, error?: unknown): void
+  fail(name: string, message: string, error?: unknown, kind?: string): void
   /** Lets a synced bit flip where a majority can still mend it. @returns where. */
   rot(draws: Draws): string | undefined
 }
@@ -107,6 +113,7 @@ export async function runOnce(
     owners,
     invariants: new Map(),
     verifications: [],
+    histories: histories(core),
     reached: new Set(),
     get healed() {
       return phase === 'healed'
@@ -139,13 +146,14 @@ export async function runOnce(
   }
   const faults = faultControl(stage)
 
-  function fail(name: string, message: string, error?: unknown): void {
+  function fail(name: string, message: string, error?: unknown, kind = kindOf(error)): void {
     if (failure !== undefined) return
     film?.mark('violation', events.current()?.name, `${name}: ${message}`)
     failure = {
       seed: options.seed,
       name,
       message,
+      ...(kind === undefined ? {} : { kind }),
       ...(error === undefined ? {} : { error }),
       faults: options.plan,
       trace: [],
@@ -160,7 +168,7 @@ export async function runOnce(
     threw(process, what, error) {
       if (error instanceof RuntimeBypassedError)
         return fail('nondeterminism', messageOf(error), error)
-      if (!process.role.mayThrow) return fail(what, messageOf(error), error)
+      if (!forgiven(process.role.mayThrow, error)) return fail(what, messageOf(error), error)
       process.end('kill')
       events.after(nature, restartAfterMs * 1_000, 'restart', () => process.start())
     },
@@ -215,6 +223,7 @@ export async function runOnce(
     const verification = stage.verifications[verified++]
     if (verification === undefined) {
       phase = 'over'
+      stage.histories.judge((name, message, kind) => fail(name, message, undefined, kind))
       return
     }
     const machine = stage.machine(verification.machine)
@@ -253,6 +262,8 @@ export async function runOnce(
     () => events.current()?.runtime,
   )
   for (const machine of machines.values()) machine.close()
+  const finished = phase === 'over'
+  const finish = { finished, events: events.eventCount(), faultsWanted: options.plan.length > 0 }
   return {
     failure: failure === undefined ? undefined : { ...failure, trace: log.lines() },
     events: events.eventCount(),
@@ -261,12 +272,9 @@ export async function runOnce(
     reached: stage.reached,
     struck: book.strikes,
     optional,
+    undecided: stage.histories.undecided(),
     recording: film?.recording(),
-    notCounted: book.reasonNotToCount({
-      finished: phase === 'over',
-      events: events.eventCount(),
-      faultsWanted: options.plan.length > 0,
-    }),
+    notCounted: stage.histories.reasonNotToCount() ?? book.reasonNotToCount(finish),
   }
 }
 
@@ -289,6 +297,17 @@ function coreOf(
     platform,
     recorder: record === true ? recorder(() => events.nowUs()) : undefined,
   }
+}
+
+function forgiven(mayThrow: boolean | 'misfortune', error: unknown): boolean {
+  if (mayThrow !== 'misfortune') return mayThrow
+  return isHoldfastError(error) && error.outcome !== 'invalid'
+}
+
+/** Of an error: its code, or its name. */
+function kindOf(error: unknown): string | undefined {
+  if (!(error instanceof Error)) return undefined
+  return isHoldfastError(error) ? error.code : error.name
 }
 
 function messageOf(error: unknown): string {

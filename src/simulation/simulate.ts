@@ -48,6 +48,7 @@ export async function simulateOn(
     seeds: tally.seeds,
     seedsThatCount: tally.seedsThatCount,
     notCounted: Object.fromEntries(tally.notCounted),
+    undecided: Object.fromEntries(tally.undecided),
     events: tally.events,
     virtualMs: tally.virtualMs,
     failures,
@@ -96,10 +97,10 @@ async function explained(
 
 const shrinkMs = 10_000
 
-/** The least that makes this seed fail under the same name. */
+/** The least that makes this seed fail under the same name and in the same way. */
 function shrunk(
   platform: Platform,
-  { name, faults }: SimulationFailure,
+  { name, kind, faults }: SimulationFailure,
   optional: readonly string[],
   run: Run,
 ): Promise<Candidate> {
@@ -107,7 +108,7 @@ function shrunk(
   const isOver = (): boolean => (platform.elapsedMs?.() ?? 0) > endMs
   const fails = async (candidate: Candidate): Promise<boolean> => {
     const { failure } = await run({ plan: candidate.faults, absent: new Set(candidate.absent) })
-    return failure?.name === name
+    return failure?.name === name && failure.kind === kind
   }
   return shrinkCase(faults, optional, fails, { isOver })
 }
@@ -170,6 +171,7 @@ interface Tally {
   virtualMs: number
   hash: number
   readonly notCounted: Map<string, number>
+  readonly undecided: Map<string, number>
   readonly reached: Map<string, number>
   readonly struck: Map<FaultKind, number>
 }
@@ -182,6 +184,7 @@ function emptyTally(): Tally {
     virtualMs: 0,
     hash: 0,
     notCounted: new Map(),
+    undecided: new Map(),
     reached: new Map(),
     struck: new Map(),
   }
@@ -190,14 +193,17 @@ function emptyTally(): Tally {
 function count(tally: Tally, run: RunResult): void {
   tally.seeds++
   if (run.notCounted === undefined) tally.seedsThatCount++
-  else tally.notCounted.set(run.notCounted, (tally.notCounted.get(run.notCounted) ?? 0) + 1)
+  else add(tally.notCounted, run.notCounted, 1)
+  for (const judge of run.undecided) add(tally.undecided, judge, 1)
   tally.events += run.events
   tally.virtualMs += run.virtualMs
   tally.hash = mix(tally.hash, hashText(run.traceHash))
-  for (const label of run.reached) tally.reached.set(label, (tally.reached.get(label) ?? 0) + 1)
-  for (const [kind, times] of run.struck) {
-    tally.struck.set(kind, (tally.struck.get(kind) ?? 0) + times)
-  }
+  for (const label of run.reached) add(tally.reached, label, 1)
+  for (const [kind, times] of run.struck) add(tally.struck, kind, times)
+}
+
+function add<Name>(sums: Map<Name, number>, name: Name, more: number): void {
+  sums.set(name, (sums.get(name) ?? 0) + more)
 }
 
 function nondeterminism(seed: number, first: RunResult, second: RunResult): SimulationFailure {

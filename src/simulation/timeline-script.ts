@@ -121,6 +121,22 @@ function drawMessage(message) {
     transform: 'translate(' + x2 + ' ' + y2 + ') rotate(' + angle + ')' }, undefined, about)
 }
 
+/** A bar from call to answer; an open one runs on to the end. */
+function drawOperation(operation) {
+  const end = operation.untilUs ?? run.endUs
+  if (!shows(operation.fromUs, end)) return
+  const lane = laneOf(operation.lane)
+  if (lane < 0) return
+  const about = operation.lane + ': ' + operation.text + ' \u2192 ' + (operation.answer ?? 'never answered') +
+    ', ' + ms(operation.fromUs) + ' to ' + (operation.untilUs === undefined ? 'never' : ms(end)) +
+    (operation.blamed ? ', part of the violation' : '')
+  const y1 = y(clamp(operation.fromUs)), y2 = Math.max(y(clamp(end)), y1 + 3)
+  const name = 'operation' + (operation.blamed ? ' blamed' : '') + (operation.untilUs === undefined ? ' open' : '')
+  add('rect', { class: name, x: x(lane) - 11, y: y1, width: 6, height: y2 - y1 }, undefined, about)
+  if (operation.blamed) add('text', { class: 'violation', x: x(lane) + 12, y: y1 + 10 },
+    (operation.text + ' \u2192 ' + (operation.answer ?? '?')).slice(0, 40), about)
+}
+
 let noteY = 0
 function drawMark(mark) {
   if (!shows(mark.atUs, mark.untilUs ?? mark.atUs)) return
@@ -159,6 +175,7 @@ function draw() {
   drawBands()
   axis()
   drawLanes()
+  run.operations.forEach(drawOperation)
   run.messages.forEach(drawMessage)
   run.marks.forEach(drawMark)
   document.getElementById('from').value = Math.round(fromUs) / 1000
@@ -173,10 +190,17 @@ function show(from, until) {
 function zoom(factor, around = (fromUs + untilUs) / 2) {
   show(around - (around - fromUs) * factor, around + (untilUs - around) * factor)
 }
-/** The window that holds the last happenings. */
+/** The window that holds what a judge blames, or else the last happenings. */
 function theEnd() {
   const times = [...run.messages.map((m) => m.sentUs), ...run.marks.map((m) => m.atUs)]
   times.sort((a, b) => a - b)
+  const blamed = run.operations.filter((operation) => operation.blamed)
+  if (blamed.length > 0) {
+    const first = Math.min(...blamed.map((operation) => operation.fromUs))
+    const last = Math.max(...blamed.map((operation) => operation.untilUs ?? operation.fromUs))
+    const margin = (last - first) * 0.15 + 1000
+    return show(first - margin, last + margin)
+  }
   const start = times[Math.max(0, times.length - 40)] ?? 0
   show(start - (run.endUs - start) * 0.05, run.endUs * 1.0001 + 10)
 }

@@ -2,12 +2,14 @@
  * The end of a run for a terminal: one line per happening, one column per process. An arrow runs from the
  * sender's column to the receiver's in the line of its arrival; what never came is dotted.
  */
-import type { Mark, MarkKind, Message, Recording } from './recorder.ts'
+import type { DrawnOperation, Mark, MarkKind, Message, Recording } from './recorder.ts'
 
 interface Line {
   readonly atUs: number
   readonly cells: readonly string[]
   readonly text: string
+  /** Shown however long ago it was. */
+  readonly blamed?: boolean
 }
 
 const signs: Readonly<Record<MarkKind, string>> = {
@@ -27,16 +29,18 @@ const width = 3
 
 export function timelineText(recording: Recording, title: string, linesMax: number): string {
   const { lanes } = recording
-  const lines = [
+  const lines: Line[] = [
     ...recording.messages.map((message) => messageLine(message, lanes)),
     ...recording.marks.map((mark) => markLine(mark, lanes)),
+    ...recording.operations.flatMap((operation) => operationLines(operation, lanes)),
     ...recording.bands.flatMap(({ kind, text, fromUs, untilUs }) => [
       { atUs: fromUs, cells: [], text: `▼ ${kind}: ${text}` },
       ...(untilUs === undefined ? [] : [{ atUs: untilUs, cells: [], text: `▲ ${kind} is over` }]),
     ]),
   ]
   // Sorting is stable: what happened at one instant stays in the order of recording.
-  const last = lines.sort((left, right) => left.atUs - right.atUs).slice(-linesMax)
+  const all = lines.sort((left, right) => left.atUs - right.atUs)
+  const last = all.filter(({ blamed }, index) => blamed || index >= all.length - linesMax)
   const legend = lanes.map((lane, index) => `  ${letterOf(index)} = ${lane}`)
   const head = lanes.map((_, index) => letterOf(index).padEnd(width)).join('')
   return [
@@ -46,6 +50,7 @@ export function timelineText(recording: Recording, title: string, linesMax: numb
     ...last.map((line) => draw(line, lanes.length)),
     `${'ms'.padStart(12)}  ${head}`,
     'legend: ○ start  □ end  ✗ death  ⏸ pause  ■ durable  ! violation  ─▶ arrived  ┄× never came',
+    ...(recording.operations.length === 0 ? [] : ['        ┬ call  ┴ its answer']),
   ].join('\n')
 }
 
@@ -71,6 +76,20 @@ function markLine({ kind, lane, atUs, text }: Mark, lanes: readonly string[]): L
   const cells = lanes.map((_, index) => (index === at ? `${signs[kind]}  ` : '│  '))
   const label = kind === 'note' ? '' : kind === 'violation' ? 'VIOLATION ' : `${kind} `
   return { atUs, cells, text: `${lane === undefined ? '' : `${lane}: `}${label}${text}` }
+}
+
+/** A call and its answer; what the judge blames is said to be part of the violation. */
+function operationLines(operation: DrawnOperation, lanes: readonly string[]): readonly Line[] {
+  const { lane, text, fromUs, untilUs, answer, blamed } = operation
+  const at = laneOf(lane, lanes)
+  const line = (atUs: number, sign: string, said: string): Line => {
+    const cells = lanes.map((_, index) => (index === at ? `${blamed ? '!' : sign}  ` : '│  '))
+    return { atUs, cells, text: `${lane}: ${blamed ? 'VIOLATION ' : ''}${said}`, blamed }
+  }
+  const open = untilUs === undefined
+  const call = line(fromUs, '┬', `calls ${text}${open ? ', never answered' : ''}`)
+  if (open) return [call]
+  return [call, line(untilUs, '┴', `${text} → ${answer ?? ''}`)]
 }
 
 function messageLine(message: Message, lanes: readonly string[]): Line {

@@ -2,11 +2,14 @@
  * What a scenario sees of a run: the `World` of world.ts over the moving parts.
  */
 import { ConfigurationError } from '../errors.ts'
+import type { Runtime } from '../runtime/runtime.ts'
+import type { History } from './history.ts'
 import type { SimulatedMachine } from './machine.ts'
 import type { SimulatedProcess } from './process.ts'
 import type { Stage } from './run.ts'
 import type { FaultControl, Machine, Process, ProcessOptions, World } from './world.ts'
 
+const mainHistory = 'history'
 const clientRole = { protected: true, mayThrow: false, awaited: true } as const
 
 export function worldOf(stage: Stage, faults: FaultControl): World {
@@ -32,6 +35,21 @@ export function worldOf(stage: Stage, faults: FaultControl): World {
       const role = { ...clientRole, optional: options.optional ?? false }
       stage.start(stage.machine(name), 'client', role, main)
     },
+    node(name, main, options = {}) {
+      const role = {
+        protected: false,
+        mayThrow: 'misfortune',
+        awaited: true,
+        optional: options.optional ?? false,
+      } as const
+      const program = (runtime: Runtime): Promise<void> =>
+        main({ ...runtime, history: stage.histories.history(mainHistory) })
+      const process = stage.start(stage.machine(name), 'node', role, program)
+      return processView(name, process, () => core.progress.struck())
+    },
+    history: <Input, Output>(name = mainHistory) =>
+      stage.histories.history(name) as unknown as History<Input, Output>,
+    check: (judge, options = {}) => stage.histories.check(judge, options.history ?? mainHistory),
     afterHealing(name, verify, options = {}) {
       const machine = options.machine ?? `verify: ${name}`
       stage.verifications.push({ name, machine, verify })

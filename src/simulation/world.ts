@@ -6,6 +6,8 @@
  * These are the types a scenario sees; `simulate` makes the world and runs it.
  */
 import type { Runtime } from '../runtime/runtime.ts'
+import type { HistoryJudge } from './histories.ts'
+import type { History } from './history.ts'
 
 export interface World {
   readonly seed: number
@@ -18,6 +20,20 @@ export interface World {
    * The run lasts until all clients have ended (or `durationMs` is over).
    */
   client(name: string, main: (runtime: Runtime) => Promise<void>, options?: ClientOptions): void
+  /**
+   * A program on a machine of its own that faults may strike, and that the run waits for: when it is
+   * killed, or gives up with an error of Holdfast that says `not-applied` or `unknown`, it is started again
+   * from its beginning, until it has come to its end. Any other error is a bug in it, and fails the run.
+   */
+  node(name: string, main: (runtime: NodeRuntime) => Promise<void>, options?: NodeOptions): Process
+  /** A record of who asked for what, and of what came back. Each name is a history of its own. */
+  history<Input = unknown, Output = unknown>(name?: string): History<Input, Output>
+  /**
+   * Lets a judge read a history (`world.history()`, or the one named) when all else is over. A violation
+   * fails the run under the judge's name; a seed that a judge cannot decide does not count, and is
+   * reported as `undecided`.
+   */
+  check(judge: HistoryJudge, options?: { readonly history?: string }): void
   /**
    * Runs after faults have been healed and all clients have ended: what must be true in the end. May
    * wait. It runs as a process of its own, on `machine` if named (to see that machine's files).
@@ -67,6 +83,16 @@ export interface ProcessOptions {
   /** Do random faults leave it alone? Default `false`. */
   readonly protected?: boolean
   readonly mayThrow?: boolean
+  /** The scenario makes sense without it: shrinking tries to leave it out. Default `false`. */
+  readonly optional?: boolean
+}
+
+/** What a node's program is given: its runtime, and the world's history to write into. */
+export interface NodeRuntime extends Runtime {
+  readonly history: History
+}
+
+export interface NodeOptions {
   /** The scenario makes sense without it: shrinking tries to leave it out. Default `false`. */
   readonly optional?: boolean
 }
@@ -191,6 +217,8 @@ export interface SimulationReport {
   readonly seedsThatCount: number
   /** Why the other seeds do not count, and how many for each reason. */
   readonly notCounted: Readonly<Record<string, number>>
+  /** Judges that could not decide, and for how many seeds. Such a seed does not count. */
+  readonly undecided: Readonly<Record<string, number>>
   readonly events: number
   readonly virtualMs: number
   readonly failures: readonly SimulationFailure[]
@@ -227,6 +255,8 @@ export interface SimulationFailure {
   readonly seed: number
   /** The invariant, judge or client that failed; `nondeterminism` if two runs of the seed differ. */
   readonly name: string
+  /** What sort of failure under that name: of an error its code, of a judge what it says. */
+  readonly kind?: string
   readonly message: string
   readonly error?: unknown
   readonly faults: readonly Fault[]

@@ -1,7 +1,7 @@
 /**
  * `holdfast/testing`: put your own service on trial, in virtual time and under faults.
  */
-export { expectClean, SimulationError } from '../simulation/expect-clean.ts'
+export { type CleanOptions, expectClean, SimulationError } from '../simulation/expect-clean.ts'
 export {
   type Action,
   type Exploration,
@@ -12,8 +12,8 @@ export {
 } from '../simulation/explore.ts'
 export { leastKey, permutations } from '../simulation/explore-symmetry.ts'
 export { faultKinds, optionalFaultKinds } from '../simulation/fault-plan.ts'
-export { inVirtualTime, simulate } from '../simulation/node/index.ts'
-export type { Scenario } from '../simulation/simulate.ts'
+export type { HistoryJudge, Judgement } from '../simulation/histories.ts'
+export type { History, HistoryOperation, OpenCall } from '../simulation/history.ts'
 export type {
   ClientOptions,
   Fault,
@@ -21,13 +21,14 @@ export type {
   FaultKind,
   Fixture,
   Machine,
+  NodeOptions,
+  NodeRuntime,
   Process,
   ProcessOptions,
   SimulateOptions,
   SimulationFailure,
   SimulationReport,
   Timeline,
-  World,
 } from '../simulation/world.ts'
 export {
   type EmbeddedEngine,
@@ -48,3 +49,4 @@ export {
   type RedisEngineStores,
   redisEngine,
 } from './engines/redis-engine.ts'
+export { inVirtualTime, type Scenario, simulate, type World } from './world.ts'

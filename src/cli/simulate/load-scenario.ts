@@ -5,9 +5,9 @@ import { existsSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { InvalidArgumentError } from '../../errors.ts'
-import type { Scenario } from '../../simulation/simulate.ts'
 import type { SimulateOptions } from '../../simulation/world.ts'
 import { type NamedScenario, scenarios } from '../../testing/scenarios/registry.ts'
+import type { Scenario } from '../../testing/world.ts'
 
 /** @throws {InvalidArgumentError} there is no such scenario, or the module exports none. */
 export async function loadScenario(target: string): Promise<NamedScenario> {

@@ -4,8 +4,8 @@
  */
 import process from 'node:process'
 import { parentPort, workerData } from 'node:worker_threads'
-import { simulate } from '../../simulation/node/index.ts'
 import type { SimulateOptions, SimulationReport } from '../../simulation/world.ts'
+import { simulate } from '../../testing/world.ts'
 import { loadScenario } from './load-scenario.ts'
 import type { SimulateRequest } from './request.ts'
 

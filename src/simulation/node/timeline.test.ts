@@ -5,9 +5,10 @@ import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import type { Runtime } from '../../runtime/runtime.ts'
 import { sleep } from '../../runtime/sleep.ts'
-import { type Fixture, type SimulationFailure, simulate, type World } from '../../testing/index.ts'
+import { type Fixture, type SimulationFailure, simulate } from '../../testing/index.ts'
 import { seedKey } from '../chance.ts'
 import { runOnce } from '../run.ts'
+import type { World } from '../world.ts'
 import { nodePlatform } from './platform.ts'
 
 const forever = (): Promise<never> => new Promise(() => {})

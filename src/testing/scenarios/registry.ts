@@ -9,10 +9,10 @@ import { decisionTrial } from '../../kernels/decision.sim.ts'
 import { leaseTrial } from '../../kernels/lease.sim.ts'
 import { queueTrial } from '../../messaging/queue.sim.ts'
 import { badDay } from '../../services/rpc/rpc.sim.ts'
-import type { Scenario } from '../../simulation/simulate.ts'
 import type { FaultKind, SimulateOptions } from '../../simulation/world.ts'
 import { idempotencyTrial } from '../../transactions/idempotency.sim.ts'
 import { sagaTrial } from '../../transactions/saga/saga.sim.ts'
+import type { Scenario } from '../world.ts'
 
 export interface NamedScenario {
   /** What is on trial and what the judges ask, in a line. */
