@@ -40,7 +40,10 @@ export interface Exploration<State> {
 export interface Action<State> {
   /** For the path to a violation: what happened, and to whom. */
   readonly name: string
-  /** If it throws, that is a violation, too: assertions in the code on trial count. */
+  /**
+   * If it throws, that is a violation, too: assertions in the code on trial count. The same state again
+   * (the very object) says cheaply that nothing changed.
+   */
   next(): State
 }
 
@@ -123,6 +126,7 @@ export function explore<State>(exploration: Exploration<State>): ExplorationRepo
         transitions++
         const taken = attempt(next)
         if ('thrown' in taken) return report(violated(taken.thrown, state, at, name))
+        if (taken.after === state) continue
         const step = exploration.transition?.(state, taken.after, name) ?? true
         if (step !== true) return report(violated(step, taken.after, at, name))
         if (!known.add(exploration.key(taken.after), at, numberOf(name))) continue
