@@ -64,7 +64,7 @@ export function etcdEngine(world: World, options: EtcdEngineOptions = {}): EtcdE
   const { machine = 'etcd', electionMs = 1_500 } = options
   const address = `${machine}:${port}`
   const quorum: Quorum = { keyspaces: new Map(), term: 0, leaderAtMs: 0 }
-  const nowMs = (): number => world.nowMs()
+  const nowMs = (): number => Math.floor(world.nowMs())
 
   function changeLeader(): void {
     quorum.term += 1

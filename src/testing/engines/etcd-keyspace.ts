@@ -1,10 +1,6 @@
 /** What the quorum of an etcd-like store agrees on, for one namespace, under one growing revision. */
 import { type Bells, bells as newBells } from '../../drivers/cluster/link/hints.ts'
-import {
-  type LeaseRow,
-  type LeaseTable,
-  leaseTable,
-} from '../../drivers/cluster/machine/lease-table.ts'
+import { type LeaseTable, leaseTable } from '../../drivers/cluster/machine/lease-table.ts'
 import { type RecordTable, recordTable } from '../../drivers/cluster/machine/record-table.ts'
 import { type RegistryTable, registryTable } from '../../drivers/cluster/machine/registry-table.ts'
 import { leaseTopic } from './lease-hints.ts'
@@ -15,6 +11,7 @@ export const etcdLimits: { readonly ttlMinMs: number; readonly ttlStepMs: number
   ttlStepMs: 1_000,
 }
 const historyMax = 10_000
+const unlimited = { namesMax: Number.MAX_SAFE_INTEGER, rowsMax: Number.MAX_SAFE_INTEGER } as const
 
 export interface EtcdKeyspace {
   readonly leases: LeaseTable
@@ -30,7 +27,6 @@ export interface EtcdKeyspace {
 
 export function etcdKeyspace(): EtcdKeyspace {
   const bells = newBells()
-  const rows = new Map<string, LeaseRow>()
   let revision = 0n
   const next = (): bigint => ++revision
   const registry = registryTable({
@@ -39,36 +35,28 @@ export function etcdKeyspace(): EtcdKeyspace {
     nextRevision: next,
     changed: () => bells.ring('registry'),
   })
+  const leases = leaseTable({
+    ...etcdLimits,
+    ...unlimited,
+    fifo: true,
+    // Its tokens are revisions, so nothing of a free name need be remembered.
+    forgetsFree: true,
+    nextToken: next,
+    changed: ({ name }) => bells.ring(leaseTopic(name)),
+  })
+  const wrote = (space: string): void => bells.ring(`space ${space}`)
   return {
     bells,
     registry,
-    leases: leaseTable(rows, {
-      ...etcdLimits,
-      fifo: true,
-      nextToken: next,
-      changed(row) {
-        // Its tokens are revisions, so nothing of a free name need be remembered.
-        if (row.attemptId === undefined && row.line.size === 0) rows.delete(row.name)
-        else rows.set(row.name, row)
-        bells.ring(leaseTopic(row.name))
-      },
-    }),
-    records: recordTable(next, (space) => bells.ring(`space ${space}`)),
+    leases,
+    records: recordTable({ ...unlimited, nextVersion: next, wrote }),
     extend(nowMs) {
-      for (const [name, row] of rows) {
-        if (row.attemptId === undefined) continue
-        rows.set(name, { ...row, endsMs: Math.max(row.endsMs, nowMs + row.ttlMs) })
-      }
+      leases.extend(nowMs)
       registry.extend(nowMs)
     },
     expire(nowMs) {
+      leases.expire(nowMs)
       registry.expire(nowMs)
-      for (const [name, row] of rows) {
-        if (row.attemptId === undefined || row.endsMs > nowMs) continue
-        const { attemptId: _, ...free } = row
-        if (row.line.size === 0) rows.delete(name)
-        else rows.set(name, free)
-      }
     },
   }
 }

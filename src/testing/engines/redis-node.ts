@@ -57,7 +57,6 @@ export async function redisNode(
   options: { readonly address: string; readonly lagMs: number },
 ): Promise<void> {
   const { address, lagMs } = options
-  const data = new Map<string, Map<string, LeaseRow>>()
   const tables = new Map<string, LeaseTable>()
   const replicas = new Set<(copy: Copy) => void>()
   const bells = newBells()
@@ -67,26 +66,25 @@ export async function redisNode(
   let upstream: Link | undefined
 
   // Expiry is on the node's wall clock, as in Redis.
-  const nowMs = (): number => runtime.clock.wallMs()
-
-  function rowsOf(namespace: string): Map<string, LeaseRow> {
-    const rows = data.get(namespace) ?? new Map<string, LeaseRow>()
-    data.set(namespace, rows)
-    return rows
-  }
+  const nowMs = (): number => Math.floor(runtime.clock.wallMs())
 
   function tableOf(namespace: string): LeaseTable {
     const known = tables.get(namespace)
     if (known !== undefined) return known
-    const table = leaseTable(rowsOf(namespace), {
+    const copy = (row: LeaseRow): void => {
+      for (const replicate of replicas) replicate({ namespace, row })
+    }
+    const table = leaseTable({
       ...redisLimits,
       fifo: false,
+      forgetsFree: false,
+      namesMax: Number.MAX_SAFE_INTEGER,
       nextToken: (last) => last + 1n,
       changed(row) {
-        rowsOf(namespace).set(row.name, row)
         bells.ring(leaseTopic(row.name))
-        for (const replicate of replicas) replicate({ namespace, row })
+        copy(row)
       },
+      renewed: copy,
     })
     tables.set(namespace, table)
     return table
@@ -101,8 +99,8 @@ export async function redisNode(
 
   /** Everything first, then what changes, a little late and in order. */
   function replicate({ news }: LinkTeller): () => void {
-    const copies = [...data].flatMap(([namespace, rows]) =>
-      [...rows.values()].map((row) => ({ namespace, row })),
+    const copies = [...tables].flatMap(([namespace, table]) =>
+      [...table.picture()].map((row) => ({ namespace, row })),
     )
     news({ whole: true, copies } satisfies Batch)
     let open = true
@@ -120,9 +118,9 @@ export async function redisNode(
   }
 
   function take({ whole, copies }: Batch): void {
-    if (whole) for (const rows of data.values()) rows.clear()
+    if (whole) for (const table of tables.values()) table.clear()
     for (const { namespace, row } of copies) {
-      rowsOf(namespace).set(row.name, { ...row, line: new Map() })
+      tableOf(namespace).load({ ...row, line: new Map() })
     }
     complete = true
   }

@@ -50,6 +50,8 @@ export interface Bells {
   /** @returns stops listening. */
   listen(topic: string, ring: () => void): () => void
   ring(topic: string): void
+  /** Everything may have changed. */
+  ringAll(): void
 }
 
 export function bells(): Bells {
@@ -68,6 +70,9 @@ export function bells(): Bells {
     },
     ring(topic) {
       for (const listener of [...(byTopic.get(topic) ?? [])]) listener()
+    },
+    ringAll() {
+      for (const listener of [...byTopic.values()].flatMap((all) => [...all])) listener()
     },
   }
 }

@@ -1,9 +1,9 @@
 /**
- * What travels between a client and a model: frames of four bytes of length and that much JSON. JSON
- * has no 64-bit integers, so a `bigint` is sent as text behind a mark, and a text that looks like a
- * marked one gets a mark of its own. Every frame says which version of this format it is.
+ * What travels between a client and a server: frames of four bytes of length and that much JSON, with
+ * 64-bit integers (see `marked-json.ts`). Every frame says which version of this format it is.
  */
 import { LimitExceededError } from '../../../errors.ts'
+import { markedJson, unmarkedJson } from './marked-json.ts'
 
 export const linkVersion: number = 1
 
@@ -13,14 +13,9 @@ export const pingMethod: string = 'ping'
 /** Of one frame: room for the largest batch that any port allows. */
 export const frameBytesMax: number = 268_435_456
 
-const mark = '~'
-
 /** Turns a message into one frame. `undefined` in objects is left out, as in JSON. */
 export function frameOf(message: object): Uint8Array {
-  const text = JSON.stringify({ v: linkVersion, ...message }, (_key, value: unknown) => {
-    if (typeof value === 'bigint') return `${mark}n${value}`
-    return typeof value === 'string' && value.startsWith(mark) ? `${mark}s${value}` : value
-  })
+  const text = markedJson({ v: linkVersion, ...message })
   const body = new TextEncoder().encode(text)
   if (body.length > frameBytesMax) {
     throw new LimitExceededError(
@@ -76,10 +71,7 @@ function joined(pieces: readonly Uint8Array[], length: number): Uint8Array {
 }
 
 function messageOf(bytes: Uint8Array): Readonly<Record<string, unknown>> {
-  const message: unknown = JSON.parse(new TextDecoder().decode(bytes), (_key, value: unknown) => {
-    if (typeof value !== 'string' || !value.startsWith(mark)) return value
-    return value[1] === 'n' ? BigInt(value.slice(2)) : value.slice(2)
-  })
+  const message = unmarkedJson(new TextDecoder().decode(bytes))
   if (typeof message !== 'object' || message === null || !('v' in message)) {
     throw new TypeError('a frame without a version')
   }
