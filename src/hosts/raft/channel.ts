@@ -16,6 +16,7 @@ export interface ChannelEvents {
 
 export interface Channel {
   readonly remote: string
+  readonly over: boolean
   /** @returns `false` when enough waits to leave: go on after `drained`. */
   send(kind: number, body: Uint8Array): boolean
   drained(): Promise<void>
@@ -67,6 +68,9 @@ export function channel(stream: ByteStream, bodyBytesMax: number, events: Channe
   })
   return {
     remote: stream.remote,
+    get over() {
+      return over
+    },
     send(kind, body) {
       if (over) return true
       const frame = new Uint8Array(headBytes + body.length)

@@ -60,6 +60,7 @@ export async function dial(runtime: Runtime, self: Self, call: Call): Promise<Ch
     open.close(error)
     throw error
   }
+  if (open.over) throw new PeerError('silent', `"${call.peer}" hung up after its welcome`)
   open.allow(frameBytesMax)
   return open
 }

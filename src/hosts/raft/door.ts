@@ -51,7 +51,10 @@ export async function door(runtime: Runtime, options: DoorOptions): Promise<Door
   let closed = false
 
   function enter(raw: ByteStream): void {
-    if (closed || streams >= streamsMax) return raw.destroy()
+    if (closed || streams >= streamsMax) {
+      raw.destroy()
+      return
+    }
     streams += 1
     runtime.tasks.spawn('raft-door', async () => {
       try {
@@ -74,7 +77,7 @@ export async function door(runtime: Runtime, options: DoorOptions): Promise<Door
         frame: () => open.close(new PeerError('malformed', 'words before the welcome')),
         closed: () => resolve(),
       })
-      void decide(open, hello).then((reason) => {
+      void decide(hello).then((reason) => {
         if (reason === undefined) welcome(open, hello, resolve)
         else {
           options.turnedAway(open.remote, new PeerError(reason, `"${hello.from}": ${reason}`))
@@ -88,13 +91,18 @@ export async function door(runtime: Runtime, options: DoorOptions): Promise<Door
     all.delete(open)
   }
 
-  async function decide(_open: Channel, hello: Hello): Promise<PeerRefusal | undefined> {
+  async function decide(hello: Hello): Promise<PeerRefusal | undefined> {
     const { versions } = self
     if (hello.clusterId !== self.clusterId) return 'cluster'
     if (hello.to !== self.id || hello.from === self.id) return 'member'
     if (hello.max < versions.min || hello.min > versions.max) return 'version'
     if (options.isRetired(hello.from)) return 'retired'
-    if (!(await self.approve(hello.from, hello.diskId))) return 'disk'
+    try {
+      if (!(await self.approve(hello.from, hello.diskId))) return 'disk'
+    } catch {
+      // The disk cannot keep its name just now: nobody new comes in until it can.
+      return 'busy'
+    }
     return closed ? 'closed' : undefined
   }
 
