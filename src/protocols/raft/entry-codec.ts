@@ -19,7 +19,7 @@ export const entryLimits = {
   /** In each list of a configuration, but `retired`. */
   membersMax: 1_000,
   retiredMax: 1_000,
-  entriesMax: 2 ** 24,
+  entriesMax: 16_777_216,
 } as const
 
 /** Version, number, first index, then each. @throws {InvalidArgumentError} they leave a gap. */
