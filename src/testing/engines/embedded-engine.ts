@@ -23,6 +23,7 @@ import type { RecordCapabilities, RecordStore } from '../../ports/record-store.t
 import type { Registry, RegistryCapabilities } from '../../ports/registry.ts'
 import type { WorkCapabilities, WorkStore } from '../../ports/work-store.ts'
 import type { Runtime } from '../../runtime/runtime.ts'
+import type { SqlFile } from '../../runtime/sql.ts'
 import type { Process, World } from '../../simulation/world.ts'
 import { servedSessions } from './embedded-sessions.ts'
 import { type Engine, engine, services } from './engine.ts'
@@ -91,8 +92,9 @@ export function embeddedEngine(world: World, options: EmbeddedEngineOptions = {}
 }
 
 async function serve(runtime: Runtime, namespace: string): Promise<LinkService> {
-  const stores = await embedded(runtime, { path, namespace })
   const file = await runtime.sql.open({ path, migrations: embeddedMigrations })
+  await keepLeases(runtime, file, namespace)
+  const stores = await embedded(runtime, { path, namespace })
   const { records, registry } = stores
   return services(
     leaseService(servedLeases(runtime, stores)),
@@ -100,6 +102,18 @@ async function serve(runtime: Runtime, namespace: string): Promise<LinkService> 
     registryService(servedSessions(runtime, file, namespace, registry)),
     workService(servedWork(runtime, stores)),
   )
+}
+
+/**
+ * To the driver all holders of an earlier boot are dead, because they were on this machine. Here they are
+ * elsewhere and alive, and nobody knows how long the machine was down: each lease runs its whole time again.
+ */
+async function keepLeases(runtime: Runtime, file: SqlFile, namespace: string): Promise<void> {
+  const sql = `UPDATE holdfast_lease SET boot = ?2, expires_ms = ?3 + ttl_ms
+    WHERE namespace = ?1 AND boot <> ?2 AND attempt IS NOT NULL`
+  const { bootId } = runtime.clock
+  const parameters = [namespace, bootId, runtime.clock.monotonicMs()]
+  await file.run({ statements: [{ sql, parameters }], durability: 'full' })
 }
 
 function servedLeases(runtime: Runtime, { leases }: EmbeddedStores): ServedLeases {
