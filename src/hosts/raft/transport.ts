@@ -50,6 +50,8 @@ export async function transport(runtime: Runtime, options: TransportOptions): Pr
   const met = new Map<MemberId, string>()
   let configured: Readonly<Record<MemberId, string>> = {}
   let retired: ReadonlySet<MemberId> = new Set()
+  /** Removed members keep their road for a pulse or two, for the word that they are. */
+  const leaving = new Set<MemberId>()
   let closed = false
 
   const entrance = await door(runtime, {
@@ -92,7 +94,14 @@ export async function transport(runtime: Runtime, options: TransportOptions): Pr
   let beat = runtime.timers.schedule(pulseMs, pulse, { background: true })
   function pulse(): void {
     if (closed) return
-    for (const link of links.values()) link.pulse()
+    for (const [peer, link] of links) {
+      if (!retired.has(peer)) link.pulse()
+      else if (!leaving.has(peer)) leaving.add(peer)
+      else {
+        link.close()
+        links.delete(peer)
+      }
+    }
     beat = runtime.timers.schedule(pulseMs, pulse, { background: true })
   }
 
@@ -104,11 +113,6 @@ export async function transport(runtime: Runtime, options: TransportOptions): Pr
     configure(configuration) {
       configured = configuration.addresses
       retired = new Set(configuration.retired)
-      for (const [peer, link] of links) {
-        if (!retired.has(peer)) continue
-        link.close()
-        links.delete(peer)
-      }
     },
     async openSnapshot(peer, signal) {
       const [target] = addressesOf(peer)
