@@ -72,7 +72,10 @@ export type RaftInput =
   | { readonly kind: 'change'; readonly id: string; readonly change: ConfigurationChange }
   /** Hands leadership over; proposals pause until it is done or an election timeout has passed. */
   | { readonly kind: 'transfer'; readonly id: string; readonly target: MemberId }
-  /** Stand for election now, whatever the timer says. For tests, and for a first member alone. */
+  /**
+   * Stand for election now, without asking first (no pre-vote). For tests, and for a first member alone.
+   * Nothing happens while a leader that was heard from may count on this member.
+   */
   | { readonly kind: 'campaign' }
   /** The state up to `index` is durable as a snapshot: the log may forget entries up to `keepFrom - 1`. */
   | { readonly kind: 'compact'; readonly mark: SnapshotMark; readonly keepFrom: number }
@@ -125,7 +128,11 @@ export interface RaftOutputs {
   readonly ended: readonly { readonly id: string; readonly ok: boolean }[]
   /** Send the newest snapshot to this member, out of band; then say `snapshot-sent`. */
   readonly sendSnapshot: readonly { readonly to: MemberId; readonly term: number }[]
-  /** Put this received snapshot in place of the state, then say `installed`. */
+  /**
+   * Put this received snapshot in place of the state, after the write of these outputs and all before it;
+   * then say `installed`. Until then nothing is committed or added to the log here; writes may come that
+   * hold a new term or vote, and may be carried out before or after.
+   */
   readonly install: SnapshotMark | undefined
 }
 
@@ -138,7 +145,8 @@ export interface Accepted {
 
 /**
  * Nothing happened, except for `lost`, after which it may have: a forwarded proposal of which nothing
- * more is known, or one whose leader was deposed.
+ * more is known, or a change whose leader was deposed. A proposal once `accepted` is never refused: what
+ * became of it shows in the log at its index.
  */
 export type Refusal =
   | 'no-leader'
