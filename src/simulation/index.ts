@@ -1,3 +1,4 @@
+export { type BrowserPlatformOptions, browserPlatform } from './browser/platform.ts'
 export type { Platform } from './core.ts'
 export { type CleanOptions, expectClean, SimulationError } from './expect-clean.ts'
 export {

@@ -1,0 +1,112 @@
+/**
+ * The same seeds, the same worlds, on every engine we can get: this Node, the newer ones, and a browser.
+ * Their traces must be the same to the last event.
+ */
+import { execFileSync } from 'node:child_process'
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { createServer, type Server } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { tmpdir } from 'node:os'
+import { dirname, extname, join, normalize } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { openBrowser, openPage } from '../console/browser.ts'
+
+const here = dirname(fileURLToPath(import.meta.url))
+const root = dirname(dirname(here))
+const newerNodes = ['22.23.3', '24.21.0']
+
+interface Traces {
+  readonly found: Readonly<Record<string, Trace>>
+  /** Of a world that gives away its engine. */
+  readonly curious: string
+  /** What failed where nobody caught an error. */
+  readonly careless: readonly string[]
+}
+interface Trace {
+  readonly traceHash: string
+  readonly events: number
+  readonly seedsThatCount: number
+  readonly failed: readonly string[]
+}
+
+let folder = ''
+let ours: Traces
+
+beforeAll(() => {
+  folder = mkdtempSync(join(tmpdir(), 'holdfast-determinism-'))
+  ours = onNode(process.execPath)
+})
+afterAll(() => rmSync(folder, { recursive: true, force: true }))
+
+function onNode(executable: string): Traces {
+  const program = join(here, 'on-node.mjs')
+  return JSON.parse(execFileSync(executable, [program], { cwd: root, encoding: 'utf8' }))
+}
+
+/** Node as a package of the registry. */
+function installed(version: string): string {
+  const name = `node-${process.platform}-${process.arch}`
+  const own = join(folder, version)
+  mkdirSync(own)
+  writeFileSync(join(own, 'package.json'), '{ "private": true }')
+  const parameters = ['install', '--no-audit', '--no-fund', `${name}@${version}`]
+  execFileSync('npm', parameters, { cwd: own })
+  return join(own, 'node_modules', name, 'bin', 'node')
+}
+
+it('the worlds do something: most seeds count, and none fails', () => {
+  for (const [name, { events, seedsThatCount, failed }] of Object.entries(ours.found)) {
+    expect(failed, name).toEqual([])
+    expect(events, name).toBeGreaterThan(200)
+    expect(seedsThatCount, name).toBeGreaterThanOrEqual(5)
+  }
+  expect(Object.keys(ours.found)).toHaveLength(4)
+  expect(ours.careless).toEqual(['uncaught error of m/p'])
+})
+
+describe('G-14: a seed is the same run', () => {
+  it.each(newerNodes)('on Node %s', (version) => {
+    const theirs = onNode(installed(version))
+    expect(theirs.found).toEqual(ours.found)
+    expect(theirs.careless).toEqual(ours.careless)
+    expect(theirs.curious).not.toBe(ours.curious) // or the comparison would prove nothing
+  })
+
+  it('in Chromium', async () => {
+    const server = await serveFiles()
+    const browser = await openBrowser()
+    try {
+      const { port } = server.address() as AddressInfo
+      const open = await openPage(browser, `http://127.0.0.1:${port}/tests/determinism/page.html`)
+      const theirs = (await open.page.evaluate('globalThis.traces')) as Traces
+      expect(theirs.found).toEqual(ours.found)
+      expect(theirs.careless).toEqual(ours.careless)
+      expect(theirs.curious).not.toBe(ours.curious)
+      expect(open.complaints).toEqual([])
+    } finally {
+      await browser.close()
+      server.close()
+    }
+  })
+})
+
+const types: Readonly<Record<string, string>> = {
+  '.html': 'text/html',
+  '.js': 'text/javascript',
+  '.mjs': 'text/javascript',
+}
+
+/** The package as built, and this folder. */
+function serveFiles(): Promise<Server> {
+  const server = createServer((request, response) => {
+    const path = normalize(new URL(request.url ?? '/', 'http://localhost').pathname)
+    const type = types[extname(path)]
+    if (type === undefined || !/^\/(?:dist|tests\/determinism)\//.test(path)) {
+      response.writeHead(path === '/favicon.ico' ? 204 : 404).end()
+      return
+    }
+    response.writeHead(200, { 'content-type': type }).end(readFileSync(join(root, path)))
+  })
+  return new Promise((resolve) => server.listen(0, '127.0.0.1', () => resolve(server)))
+}
