@@ -50,7 +50,8 @@ export function applier(options: ApplierOptions): Applier {
       for (const entry of slice) apply(entry)
     } catch (error) {
       stopped = true
-      return options.failed(error instanceof Error ? error : new Error(String(error)))
+      options.failed(error instanceof Error ? error : new Error(String(error)))
+      return
     }
     if (slice.length > 0) options.paused(index)
     if (queue.length === 0 || resting || stopped) return

@@ -71,3 +71,5 @@ export type StopReason =
   | { readonly kind: 'removed' }
   /** What is on disk is unknown: start it again, and recovery decides. */
   | { readonly kind: 'disk'; readonly error: Error }
+  /** The machine threw, or the protocol was broken: a bug, and going on could spread it. */
+  | { readonly kind: 'fault'; readonly error: Error }

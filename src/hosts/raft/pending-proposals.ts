@@ -126,7 +126,10 @@ export function pendingProposals(runtime: Runtime, options: PendingOptions): Pen
     fits: boolean,
     answer: Uint8Array | undefined,
   ): void {
-    if (fits && answer !== undefined) return wait.resolve(answer)
+    if (fits && answer !== undefined) {
+      wait.resolve(answer)
+      return
+    }
     wait.reject(
       fits || place !== 'log'
         ? new OutcomeUnknownError(`what became of entry ${index} is not known here`)
@@ -167,8 +170,9 @@ export function pendingProposals(runtime: Runtime, options: PendingOptions): Pen
       return taken
     },
     accepted({ id, index, term }) {
-      handed.get(id)?.forEach((proposal, offset) => place(proposal, index + offset, term))
+      const batch = handed.get(id) ?? []
       handed.delete(id)
+      for (const [offset, proposal] of batch.entries()) place(proposal, index + offset, term)
       if (handed.size === 0) recent.clear()
     },
     refused(id, reason) {

@@ -7,6 +7,8 @@ import type { Configuration, MemberId, SnapshotMark } from '../../protocols/raft
 
 export interface RaftStorage {
   readonly restored: RestoredState
+  /** Made by chance when the folder was new: a wiped disk is another disk. 1 to 64 characters. */
+  readonly diskId: string
   /** Pieces of the newest whole snapshot, to restore the machine from; `undefined` if there is none. */
   readSnapshot(): Promise<StoredSnapshot | undefined>
   /**
