@@ -19,7 +19,8 @@ export interface SmallWorld {
   readonly acceptors: readonly NodeId[]
   /** Each wishes for its own name. */
   readonly proposers: readonly NodeId[]
-  readonly ballotsEach: number
+  /** How many each of them begins, at most. */
+  readonly ballots: readonly number[]
   readonly quorums: Quorums
   /** Where a test plants its bug. */
   readonly bug?: PlantedBug
@@ -35,112 +36,134 @@ export interface PlantedBug {
 }
 
 export interface World {
-  readonly acceptors: readonly Durable<Acceptor<string>>[]
-  readonly proposers: readonly (Durable<Proposer<string>, number> & { readonly begun: number })[]
+  readonly columns: readonly Column[]
+  readonly proposers: readonly Wisher[]
   readonly proposals: readonly Proposal<string>[]
-  /** Those that may still change something: of a ballot that its proposer is busy with. */
-  readonly answers: readonly Answer<string>[]
-  /** Every acceptance there ever was. The learner has heard of all of them. */
-  readonly votes: readonly (Answer<string> & { readonly kind: 'accepted' })[]
   readonly learner: Learner<string>
   readonly broken?: string
 }
 
-interface Durable<State, Disk = State> {
-  readonly memory: State
-  readonly disk: Disk
+/** All that is known of and from one acceptor. */
+interface Column {
+  readonly memory: Acceptor<string>
+  readonly disk: Acceptor<string>
+  /** Those that may still change something: of a ballot that its proposer is busy with. */
+  readonly answers: readonly Answer<string>[]
+  /** Every acceptance it ever sent. The learner has heard of all of them. */
+  readonly votes: readonly Vote[]
+  /** All of it in words, made once: columns are shared by many worlds. */
+  readonly text: string
+}
+
+type Vote = Answer<string> & { readonly kind: 'accepted' }
+
+interface Wisher {
+  readonly memory: Proposer<string>
+  /** The round on disk. */
+  readonly disk: number
+  readonly begun: number
 }
 
 export function smallWorld(options: SmallWorld): Exploration<World> {
-  const { bug = {}, quorums } = options
-  const ask = bug.acceptorStep ?? acceptorStep
-  const hear = bug.proposerStep ?? proposerStep
-  const learn = bug.learnerStep ?? learnerStep
-
-  function* actions(world: World): Iterable<Action<World>> {
-    for (const [index, { memory, disk, begun }] of world.proposers.entries()) {
-      const changed = (one: Partial<World['proposers'][number]>): World => ({
-        ...world,
-        proposers: world.proposers.with(index, { memory, disk, begun, ...one }),
-      })
-      const fresh = proposer(memory.id, quorums, memory.wish, disk)
-      if (begun < options.ballotsEach) {
-        yield {
-          name: `${memory.id} prepares`,
-          next: () => begin(changed, world, memory, disk, begun),
-        }
-        if (memory.phase.kind !== 'idle' || memory.round !== disk) {
-          yield { name: `${memory.id} crashes`, next: () => tidy(changed({ memory: fresh })) }
-        }
-      }
-      for (const answer of world.answers) {
-        if (answer.ballot.node !== memory.id) continue
-        const next = (): World => {
-          const { proposer: after, send } = hear(memory, answer)
-          const heard = changed({ memory: after })
-          return tidy(send === undefined ? heard : proposed(heard, send))
-        }
-        yield { name: `${memory.id} hears ${answer.from}: ${answer.kind} ${shown(answer)}`, next }
-      }
-    }
-    for (const [index, { memory, disk }] of world.acceptors.entries()) {
-      const changed = (one: Durable<Acceptor<string>>): World => ({
-        ...world,
-        acceptors: world.acceptors.with(index, one),
-      })
-      if (memory !== disk) {
-        yield { name: `${memory.id} crashes`, next: () => changed({ memory: disk, disk }) }
-      }
-      for (const proposal of world.proposals) {
-        const next = (): World => {
-          const { acceptor: after, persist, send } = ask(memory, proposal)
-          const kept = persist ? (bug.keep?.(disk, after) ?? after) : disk
-          const isNew = acceptorText(after) !== acceptorText(memory)
-          const written = isNew ? changed({ memory: after, disk: kept }) : world
-          return answered(written, send, learn)
-        }
-        yield { name: `${memory.id} hears ${proposal.kind} ${shown(proposal)}`, next }
-      }
-    }
-  }
-
-  function begin(
-    changed: (one: Partial<World['proposers'][number]>) => World,
-    world: World,
-    memory: Proposer<string>,
-    disk: number,
-    begun: number,
-  ): World {
-    const { proposer: after, send } = prepare(memory)
-    const kept = bug.roundKept?.(disk, after.round) ?? after.round
-    const next = changed({ memory: after, disk: kept, begun: begun + 1 })
-    const again = world.proposals.some((one) => send !== undefined && shown(one) === shown(send))
-    const asked = send === undefined ? next : proposed(next, send)
-    return tidy(
-      again && bug.roundKept === undefined ? { ...asked, broken: 'a ballot began twice' } : asked,
-    )
-  }
-
+  const { quorums, bug = {} } = options
   return {
     initial: {
-      acceptors: options.acceptors.map((id) => fresh(acceptor<string>(id))),
+      columns: options.acceptors.map((id) => {
+        const memory = acceptor<string>(id)
+        return columnOf({ memory, disk: memory, answers: [], votes: [] })
+      }),
       proposers: options.proposers.map((id) => {
         return { memory: proposer(id, quorums, id, 0), disk: 0, begun: 0 }
       }),
-      ...{ proposals: [], answers: [], votes: [], learner: learner(quorums) },
+      ...{ proposals: [], learner: learner(quorums) },
     },
-    actions,
+    *actions(world) {
+      for (const index of world.proposers.keys()) yield* proposerActions(options, world, index)
+      for (const index of world.columns.keys()) yield* acceptorActions(bug, world, index)
+    },
     invariant: (world) => judge(world, options),
-    key: render,
+    key: keyOf,
   }
 }
 
-function fresh<State>(state: State): Durable<State> {
-  return { memory: state, disk: state }
+function* proposerActions(
+  { ballots, bug = {} }: SmallWorld,
+  world: World,
+  index: number,
+): Iterable<Action<World>> {
+  const wisher = world.proposers[index]
+  if (wisher === undefined) return
+  const { memory, disk, begun } = wisher
+  const { id, quorums, wish, seenRound } = memory
+  const begin = (from: Proposer<string>): World => {
+    const { proposer: after, send } = prepare(from)
+    const kept = bug.roundKept?.(disk, after.round) ?? after.round
+    const changed = { memory: after, disk: kept, begun: begun + 1 }
+    const next = { ...world, proposers: world.proposers.with(index, changed) }
+    if (send === undefined) return next
+    const isAgain = world.proposals.some((one) => sameBallot(one.ballot, send.ballot))
+    // The planted bug is to be found by what it leads to.
+    if (isAgain && bug.roundKept === undefined) return { ...next, broken: 'a ballot began twice' }
+    return tidy(proposed(next, send))
+  }
+  if (begun < (ballots[index] ?? 0)) {
+    yield { name: `${id} prepares`, next: () => begin(memory) }
+    // A crash shows only in what comes next: it has forgotten what it was about, and whom it heard.
+    if (seenRound !== disk || bug.roundKept !== undefined) {
+      const fresh = proposer(id, quorums, wish, disk)
+      yield { name: `${id} crashes, and prepares`, next: () => begin(fresh) }
+    }
+  }
+  for (const { answers } of world.columns) {
+    for (const answer of answers) {
+      if (answer.ballot.node !== id) continue
+      const next = (): World => {
+        const { proposer: after, send } = (bug.proposerStep ?? proposerStep)(memory, answer)
+        const proposers = world.proposers.with(index, { ...wisher, memory: after })
+        const heard = { ...world, proposers }
+        return tidy(send === undefined ? heard : proposed(heard, send))
+      }
+      yield { name: `${id} hears ${answer.from}: ${answer.kind} ${shown(answer.ballot)}`, next }
+    }
+  }
 }
 
-function shown({ ballot }: { readonly ballot: Ballot }): string {
-  return `${ballot.round}${ballot.node}`
+function* acceptorActions(bug: PlantedBug, world: World, index: number): Iterable<Action<World>> {
+  const column = world.columns[index]
+  if (column === undefined) return
+  const { memory, disk } = column
+  const changed = (one: Partial<Column>, more: Partial<World> = {}): World => {
+    return {
+      ...world,
+      ...more,
+      columns: world.columns.with(index, columnOf({ ...column, ...one })),
+    }
+  }
+  // Without a bug, memory and disk are one: an acceptor that crashed is one that was slow.
+  if (memory !== disk) yield { name: `${memory.id} crashes`, next: () => changed({ memory: disk }) }
+  for (const proposal of world.proposals) {
+    const next = (): World => {
+      const {
+        acceptor: after,
+        persist,
+        send,
+      } = (bug.acceptorStep ?? acceptorStep)(memory, proposal)
+      const isNew = acceptorText(after) !== acceptorText(memory)
+      const kept = persist ? (bug.keep?.(disk, after) ?? after) : disk
+      const written = isNew ? { memory: after, disk: kept } : {}
+      if (send.kind === 'accepted') {
+        if (isNew || !isKnown(column.votes, send)) {
+          const heard = (bug.learnerStep ?? learnerStep)(world.learner, send)
+          const votes = isKnown(column.votes, send) ? column.votes : [...column.votes, send]
+          return changed({ ...written, votes }, { learner: heard })
+        }
+      } else if (!isKnown(column.answers, send) && isAwaited(world, send)) {
+        return changed({ ...written, answers: [...column.answers, send] })
+      }
+      return isNew ? changed(written) : world
+    }
+    yield { name: `${memory.id} hears ${proposal.kind} ${shown(proposal.ballot)}`, next }
+  }
 }
 
 function proposed(world: World, proposal: Proposal<string>): World {
@@ -149,16 +172,9 @@ function proposed(world: World, proposal: Proposal<string>): World {
   return { ...world, proposals: [...world.proposals, proposal] }
 }
 
-function answered(world: World, answer: Answer<string>, learn: typeof learnerStep<string>): World {
+function isKnown(all: readonly Answer<string>[], answer: Answer<string>): boolean {
   const text = answerText(answer)
-  const isKnown = (all: readonly Answer<string>[]): boolean =>
-    all.some((one) => one.from === answer.from && answerText(one) === text)
-  if (answer.kind === 'accepted') {
-    if (isKnown(world.votes)) return world
-    return { ...world, votes: [...world.votes, answer], learner: learn(world.learner, answer) }
-  }
-  if (isKnown(world.answers) || !isAwaited(world, answer)) return world
-  return { ...world, answers: [...world.answers, answer] }
+  return all.some((one) => answerText(one) === text)
 }
 
 /** Would its proposer do more than drop it? If not, it never will again: ballots come once. */
@@ -170,80 +186,93 @@ function isAwaited(world: World, { ballot, kind, from }: Answer<string>): boolea
   })
 }
 
+/** Forgets the answers that nobody waits for any more. */
 function tidy(world: World): World {
-  const answers = world.answers.filter((answer) => isAwaited(world, answer))
-  return answers.length === world.answers.length ? world : { ...world, answers }
+  let isTidy = true
+  const columns = world.columns.map((column) => {
+    const answers = column.answers.filter((answer) => isAwaited(world, answer))
+    if (answers.length === column.answers.length) return column
+    isTidy = false
+    return columnOf({ ...column, answers })
+  })
+  return isTidy ? world : { ...world, columns }
 }
 
 function judge(world: World, { quorums, proposers }: SmallWorld): true | string {
   if (world.broken !== undefined) return world.broken
   const counts = new Map<string, number>()
   const chosen = new Set<string>()
-  for (const vote of world.votes) {
-    const text = `${shown(vote)} ${vote.value}`
-    const count = (counts.get(text) ?? 0) + 1
-    counts.set(text, count)
-    if (count >= quorums.accept) chosen.add(vote.value)
+  for (const { votes } of world.columns) {
+    for (const vote of votes) {
+      const text = acceptanceText(vote)
+      const count = (counts.get(text) ?? 0) + 1
+      counts.set(text, count)
+      if (count >= quorums.accept) chosen.add(vote.value)
+    }
   }
-  if (chosen.size > 1) return `chosen were ${[...chosen].join(' and ')}`
+  if (chosen.size > 1) return `chosen were ${[...chosen].sort().join(' and ')}`
   const [only] = chosen
   if (only !== undefined && !proposers.includes(only)) return `nobody wished for ${only}`
   const learned = world.learner.chosen?.value
   return learned === only ? true : `chosen is ${only}, the learner says ${learned}`
 }
 
+function shown({ round, node }: Ballot): string {
+  return `${round}${node}`
+}
+
 function proposalText(one: Proposal<string>): string {
-  return one.kind === 'prepare' ? shown(one) : `${shown(one)}=${one.value}`
+  return one.kind === 'prepare' ? shown(one.ballot) : acceptanceText(one)
 }
 
 function acceptanceText(one: Acceptance<string> | undefined): string {
-  return one === undefined ? '' : `${shown(one)}=${one.value}`
+  return one === undefined ? '' : `${shown(one.ballot)}=${one.value}`
 }
 
 /** Without the acceptor's name. */
 function answerText(one: Answer<string>): string {
   if (one.kind === 'accepted') return acceptanceText(one)
-  if (one.kind === 'refused') return `${shown(one)}<${one.promised.round}`
-  return `${shown(one)}:${acceptanceText(one.accepted)}`
+  if (one.kind === 'refused') return `${shown(one.ballot)}<${one.promised.round}`
+  return `${shown(one.ballot)}:${acceptanceText(one.accepted)}`
 }
 
 function acceptorText({ promised, accepted }: Acceptor<string>): string {
-  return `${shown({ ballot: promised })}${acceptanceText(accepted)}`
+  return `${shown(promised)}${acceptanceText(accepted)}`
 }
 
-function proposerText({ memory, disk, begun }: World['proposers'][number]): string {
+function columnOf(parts: Omit<Column, 'text'>): Column {
+  const { memory, disk, answers, votes } = parts
+  const kept = memory === disk ? '' : acceptorText(disk)
+  const listed = [answers, votes].map((all) => all.map(answerText).sort().join())
+  return { ...parts, text: `${acceptorText(memory)}/${kept}/${listed.join('/')}` }
+}
+
+/** What a proposer has of each acceptor is told with the acceptor. */
+function wisherText({ memory, disk, begun }: Wisher): string {
   const { phase, round, seenRound } = memory
-  const at = phase.kind === 'idle' ? '' : shown(phase)
+  const at = phase.kind === 'idle' ? '' : shown(phase.ballot)
   const value = phase.kind === 'accepting' ? phase.value : ''
   return `${phase.kind[0]}${at}${value},${round},${seenRound},${disk},${begun}`
 }
 
-/**
- * All that is known of and from one acceptor. Nothing tells acceptors apart but what they did, so a world
- * is the same as one in which two of them have changed places: the key lists them in the order of texts.
- */
-function columnText({ memory, disk }: Durable<Acceptor<string>>, world: World): string {
-  const { id } = memory
-  const mine = (all: readonly Answer<string>[]): string =>
-    all
-      .filter(({ from }) => from === id)
-      .map(answerText)
-      .sort()
-      .join()
-  const promises = world.proposers.map(({ memory: { phase } }) => {
-    if (phase.kind !== 'preparing') return ''
+function promisesText(id: NodeId, world: World): string {
+  let text = ''
+  for (const { memory } of world.proposers) {
+    const { phase } = memory
+    if (phase.kind !== 'preparing') continue
     const promise = phase.promises.find(({ from }) => from === id)
-    return promise === undefined ? '' : `+${acceptanceText(promise.accepted)}`
-  })
-  const kept = memory === disk ? '' : acceptorText(disk)
-  return [acceptorText(memory), kept, promises, mine(world.answers), mine(world.votes)].join('/')
+    if (promise !== undefined) text += `+${memory.id}${acceptanceText(promise.accepted)}`
+  }
+  return text
 }
 
-function render(world: World): string {
-  return [
-    ...world.acceptors.map((one) => columnText(one, world)).sort(),
-    ...world.proposers.map(proposerText),
-    world.proposals.map(proposalText).sort().join(),
-    world.learner.chosen?.value ?? '',
-  ].join('|')
+/**
+ * Nothing tells acceptors apart but what they did, so a world is the same as one in which two of them have
+ * changed places: the key lists them in the order of their texts.
+ */
+function keyOf(world: World): string {
+  const columns = world.columns.map((one) => one.text + promisesText(one.memory.id, world))
+  const wishers = world.proposers.map(wisherText)
+  const proposals = world.proposals.map(proposalText).sort().join()
+  return `${columns.sort().join('|')}|${wishers.join()}|${proposals}|${world.learner.chosen?.value}`
 }
