@@ -77,7 +77,7 @@ describe('negative controls: each bug is found, with its shortest story', () => 
       world: { ballots: [2, 1] },
       bug: {
         learnerStep: (state, message) =>
-          learnerStep(state, { ...message, ballot: { round: 1, node: valueOf(message) } }),
+          learnerStep(state, { ...message, ballot: { round: 1, node: valueIn(message) } }),
       },
     },
     'PX-4: quorums that miss each other': { world: { quorums: { prepare: 1, accept: 2 } } },
@@ -135,7 +135,7 @@ describe('its rules, one by one', () => {
   })
 })
 
-function valueOf(message: Answer<string>): string {
+function valueIn(message: Answer<string>): string {
   return message.kind === 'accepted' ? message.value : ''
 }
 
