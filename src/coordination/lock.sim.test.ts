@@ -1,27 +1,19 @@
-import { env } from 'node:process'
 import { describe, expect, it } from 'vitest'
 import type { Runtime } from '../runtime/index.ts'
 import type { FaultKind, SimulationReport } from '../simulation/world.ts'
-import { expectClean, simulate } from '../testing/index.ts'
+import { simulate, simulationTestWith } from '../testing/index.ts'
 import { type LockTrialOptions, lockTrial } from './lock.sim.ts'
 import { type Lock, lock } from './lock.ts'
 import type { LockSet, lockAll } from './lock-all.ts'
 
-const seeds = Number(env.HOLDFAST_SEEDS ?? 150)
-/** A shared machine is slow at times; a seed takes some 20 ms on an idle one. */
-const timeoutMs = 120_000 + seeds * 1_000
+const simulationTest = simulationTestWith(it)
 const faults: readonly FaultKind[] = ['kill', 'pause', 'machine-crash', 'hint-loss', 'slow-disk']
 const options = { faults, durationMs: 3_000, livenessMs: 60_000 }
 
-it(
+simulationTest(
   'LK-1, LK-7, LK-10: no overlap, no money lost, no deadlock',
-  async () => {
-    const report = await simulate({ ...options, seeds }, lockTrial())
-    expectClean(report)
-    expect(report.seedsThatCount).toBeGreaterThan(seeds * 0.5)
-    expect(report.reached['an old token was refused at writing'] ?? 0).toBeGreaterThan(0)
-  },
-  timeoutMs,
+  { ...options, seeds: 150, reachedMin: { 'an old token was refused at writing': 0.001 } },
+  lockTrial(),
 )
 
 describe('planted bugs are found', () => {

@@ -18,7 +18,7 @@ export function expectClean(
   { undecidedMax = 0 }: CleanOptions = {},
 ): SimulationReport {
   const [failure] = report.failures
-  if (failure !== undefined) throw new SimulationError(describe(failure), failure)
+  if (failure !== undefined) throw new SimulationError(failureText(failure), failure)
   const undecided = Object.entries(report.undecided).sort(([, one], [, other]) => other - one)
   const unsure = undecided.reduce((sum, [, seeds]) => sum + seeds, 0)
   if (unsure > undecidedMax) {
@@ -49,12 +49,16 @@ export class SimulationError extends Error {
 
 const linesShown = 60
 
-function describe(failure: SimulationFailure): string {
+/** @param replay how to see it again, where the caller knows better. */
+export function failureText(
+  failure: SimulationFailure,
+  replay: string = `simulate({ firstSeed: ${failure.seed}, … the same options }, …)`,
+): string {
   const { seed, name, message, trace, atMs, fixture } = failure
   const faults = failure.shrunkFaults ?? failure.faults
   return [
     `seed ${seed} failed at ${atMs} ms: ${name}: ${message}`,
-    `replay: simulate({ firstSeed: ${seed}, … the same options }, …)`,
+    `replay: ${replay}`,
     faults.length === 0 ? 'no faults' : `faults:\n${faults.map(line).join('\n')}`,
     ...(fixture === undefined
       ? []

@@ -49,4 +49,10 @@ export {
   type RedisEngineStores,
   redisEngine,
 } from './engines/redis-engine.ts'
+export {
+  type SimulationTest,
+  type SimulationTestOptions,
+  simulationTestWith,
+  type TestFunction,
+} from './simulation-test.ts'
 export { inVirtualTime, type Scenario, simulate, type World } from './world.ts'
