@@ -3,6 +3,7 @@
  */
 import type { Timer } from '../../runtime/clock.ts'
 import type { Runtime } from '../../runtime/runtime.ts'
+import { ownFetch } from './own-fetch.ts'
 
 export type Callable = (...parameters: unknown[]) => unknown
 
@@ -12,7 +13,7 @@ const answers = new WeakMap<Runtime, Readonly<Record<string, Callable>>>()
 export function ownAnswers(runtime: Runtime): Readonly<Record<string, Callable>> {
   let own = answers.get(runtime)
   if (own === undefined) {
-    own = { ...chanceOf(runtime), ...timeOf(runtime) }
+    own = { ...chanceOf(runtime), ...timeOf(runtime), 'fetch()': ownFetch as Callable }
     answers.set(runtime, own)
   }
   return own

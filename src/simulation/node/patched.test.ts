@@ -102,9 +102,11 @@ describe('an unmodified program', () => {
     const report = await simulate({}, (world) => {
       world.client(
         'c',
-        patched(async () => void (await fetch('http://b'))),
+        patched(async () => void (await fetch('https://b'))),
       )
     })
-    expect(report.failures[0]?.message).toContain('fetch()')
+    expect(report.failures[0]?.error).toMatchObject({
+      cause: { message: 'a simulated world has no https: for fetch, only http:' },
+    })
   })
 })
