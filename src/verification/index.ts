@@ -30,6 +30,8 @@ export {
   counterMeaning,
   fencedLockMeaning,
   keyValueMeaning,
+  multiRegisterMeaning,
+  mutexMeaning,
   queueMeaning,
   registerMeaning,
   setMeaning,
@@ -68,6 +70,15 @@ export type {
 export { fencedLock } from './models/fenced-lock.ts'
 export type { KeyValueInput, KeyValueOutput, KeyValueState } from './models/key-value.ts'
 export { keyValue } from './models/key-value.ts'
+export type {
+  MultiRegisterInput,
+  MultiRegisterOutput,
+  MultiRegisterState,
+  MultiRegisterStep,
+} from './models/multi-register.ts'
+export { multiRegister } from './models/multi-register.ts'
+export type { MutexInput, MutexOutput } from './models/mutex.ts'
+export { mutex } from './models/mutex.ts'
 export type { PersistentSet, SetNode } from './models/persistent-set.ts'
 export type { QueueInput, QueueOutput, QueueState } from './models/queue.ts'
 export { queue } from './models/queue.ts'

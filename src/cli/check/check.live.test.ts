@@ -67,15 +67,15 @@ describe('holdfast check', () => {
   })
 
   it('unknown: exit 2, when the time is over', async () => {
-    // Fifty pushes that all overlap, then pops in an order that no prefix of the search gives away.
+    // Fifty enqueues that all overlap, two of each value, and an order that no prefix of the search gives away.
     const lines: object[] = []
     for (let process = 0; process < 50; process++) {
-      lines.push({ process, type: 'invoke', f: 'enqueue', value: process })
+      lines.push({ process, type: 'invoke', f: 'enqueue', value: process >> 1 })
     }
     for (let process = 0; process < 50; process++) lines.push({ process, type: 'ok', f: 'enqueue' })
     for (let index = 49; index >= 0; index--) {
       lines.push({ process: 'r', type: 'invoke', f: 'dequeue' })
-      lines.push({ process: 'r', type: 'ok', f: 'dequeue', value: index === 0 ? 1 : index })
+      lines.push({ process: 'r', type: 'ok', f: 'dequeue', value: index === 0 ? 1 : index >> 1 })
     }
     const ended = await check(json(...lines), '--model', 'queue', '--timeout-ms', '300')
     expect(ended.code).toBe(2)
@@ -122,5 +122,80 @@ describe('holdfast check', () => {
     )
     const ended = await check(lost, '--model', 'list-append')
     expect([ended.code, told(ended).verdict]).toEqual([1, 'violation'])
+  })
+
+  it('--level: the verdict is about the level that was asked for', async () => {
+    const txn = (process: number, value: unknown[]) => [
+      { process, type: 'invoke', f: 'txn', value },
+      { process, type: 'ok', f: 'txn', value },
+    ]
+    const skew = json(
+      { process: 0, type: 'invoke', f: 'txn', value: [] },
+      { process: 1, type: 'invoke', f: 'txn', value: [] },
+      {
+        process: 0,
+        type: 'ok',
+        f: 'txn',
+        value: [
+          ['r', 'x', []],
+          ['append', 'y', 1],
+        ],
+      },
+      {
+        process: 1,
+        type: 'ok',
+        f: 'txn',
+        value: [
+          ['r', 'y', []],
+          ['append', 'x', 1],
+        ],
+      },
+      ...txn(2, [
+        ['r', 'x', [1]],
+        ['r', 'y', [1]],
+      ]),
+    )
+    const levels = ['read-uncommitted', 'snapshot-isolation', 'serializable', 'strict-serializable']
+    const codes = await Promise.all(
+      levels.map((level, index) =>
+        check(index === 0 ? skew : undefined, '--model', 'list-append', '--level', level),
+      ),
+    )
+    expect(codes.map(({ code }) => code)).toEqual([0, 0, 1, 1])
+    expect((await check(skew, '--model', 'list-append', '--level', 'perfect')).code).toBe(3)
+    expect((await check(stale, '--model', 'register', '--level', 'serializable')).code).toBe(3)
+  })
+
+  it('--initial: what was there at first', async () => {
+    const read = json(
+      { process: 1, type: 'invoke', f: 'read' },
+      { process: 1, type: 'ok', f: 'read', value: 7 },
+    )
+    expect((await check(read, '--model', 'register')).code).toBe(1)
+    expect((await check(read, '--model', 'register', '--initial', '7')).code).toBe(0)
+    expect((await check(read, '--model', 'counter', '--initial', '7')).code).toBe(0)
+    expect((await check(read, '--model', 'counter', '--initial', 'x')).code).toBe(3)
+    expect((await check(read, '--model', 'set', '--initial', '7')).code).toBe(3)
+    expect((await check(read, '--model', 'register', '--initial', '7 8')).code).toBe(3)
+  })
+
+  it('a long queue with one value out of turn: decided, and told in few lines', async () => {
+    const events: object[] = []
+    for (let value = 0; value < 2_000; value += 8) {
+      const some = [0, 1, 2, 3, 4, 5, 6, 7]
+      const put = (type: string) => (process: number) =>
+        events.push({ process, type, f: 'enqueue', value: value + process })
+      some.forEach(put('invoke'))
+      some.toReversed().forEach(put('ok'))
+    }
+    for (let value = 0; value < 2_000; value++) {
+      const taken = value === 500 ? 1_500 : value === 1_500 ? 500 : value
+      events.push({ process: 'r', type: 'invoke', f: 'dequeue' })
+      events.push({ process: 'r', type: 'ok', f: 'dequeue', value: taken })
+    }
+    const ended = await check(json(...events), '--model', 'queue')
+    expect(ended.code).toBe(1)
+    const { evidence } = told(ended) as { evidence: { reason: unknown[] } }
+    expect(evidence.reason.length).toBeLessThanOrEqual(4)
   })
 })

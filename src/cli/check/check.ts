@@ -7,6 +7,7 @@ import { performance } from 'node:perf_hooks'
 import process from 'node:process'
 import { parseArgs } from 'node:util'
 import { InvalidArgumentError } from '../../errors.ts'
+import { type EdnValue, readEdn } from '../../verification/formats/edn.ts'
 import {
   guessFormat,
   type HistoryFormat,
@@ -14,6 +15,7 @@ import {
   readHistory,
 } from '../../verification/formats/history-file.ts'
 import { HistoryFormatError } from '../../verification/formats/history-format-error.ts'
+import { type IsolationLevel, isolationLevels } from '../../verification/isolation/levels.ts'
 import { drawing } from './drawing.ts'
 import { textOf, withStart } from './file.ts'
 import { type Judge, type Judgement, judges } from './judges.ts'
@@ -22,11 +24,15 @@ const usage = `usage: holdfast check FILE --model NAME [options]
   Judges a recorded history (- reads the standard input) and prints one line of JSON.
   Exit code 0: ok. 1: violation. 2: unknown. 3: bad input or usage.
 
-  --model NAME          ${Object.keys(judges).slice(0, 5).join(', ')},
-                        ${Object.keys(judges).slice(5).join(', ')}
+  --model NAME          ${Object.keys(judges).slice(0, 6).join(', ')},
+                        ${Object.keys(judges).slice(6).join(', ')}
   --format NAME         auto (default), ${historyFormats.join(', ')}
   --failed-cas HOW      a failed cas is: absent, it did not happen (default); observed, it saw
                         another value
+  --initial VALUE       what registers, keys or the counter hold at first, as EDN: 0, "text",
+                        of a multi-register also {:x 0 :y 1}; default nil, of a counter 0
+  --level NAME          of transactions: the isolation level that the verdict is about; default
+                        strict-serializable, down to read-uncommitted
   --timeout-ms N        unknown after so long; 1 to 86400000, default 60000
   --html OUT            also draws the history, or the part of it that is wrong`
 
@@ -38,6 +44,8 @@ interface Request {
   readonly judge: Judge
   readonly format: HistoryFormat | 'auto'
   readonly failedCas: 'absent' | 'observed'
+  readonly initial: EdnValue | undefined
+  readonly level: IsolationLevel | undefined
   readonly timeoutMs: number
   readonly html: string | undefined
 }
@@ -60,22 +68,17 @@ export function check(rest: readonly string[]): number {
   return exitCodes[verdict]
 }
 
-function judged({ path, judge, format, failedCas, timeoutMs, html }: Request): Judgement {
+function judged({ path, judge, format, html, ...asked }: Request): Judgement {
   try {
     const { start, all } = withStart(textOf(path))
     const known = format === 'auto' ? guessFormat(start.slice(0, 1_000)) : format
     const unset = known === 'kv-text' ? '' : null
     const nowMs = (): number => performance.now()
-    return judge(readHistory(all, known), {
-      failedCas,
-      timeoutMs,
-      nowMs,
-      unset,
-      drawn: html !== undefined,
-    })
+    return judge(readHistory(all, known), { ...asked, nowMs, unset, drawn: html !== undefined })
   } catch (error) {
     if (error instanceof HistoryFormatError)
       throw new InvalidArgumentError(`${path}: ${error.message}`)
+    if (error instanceof InvalidArgumentError) throw error
     const code = (error as { readonly code?: unknown } | null)?.code
     if (typeof code === 'string' && /^E[A-Z]+$|^ERR_ENCODING/.test(code)) {
       throw new InvalidArgumentError(`${path}: ${(error as Error).message}`)
@@ -95,6 +98,8 @@ function requestOf(rest: readonly string[]): Request | undefined {
       model: { type: 'string' },
       format: { type: 'string', default: 'auto' },
       'failed-cas': { type: 'string', default: 'absent' },
+      initial: { type: 'string' },
+      level: { type: 'string' },
       'timeout-ms': { type: 'string', default: '60000' },
       html: { type: 'string' },
       help: { type: 'boolean' },
@@ -120,8 +125,26 @@ function requestOf(rest: readonly string[]): Request | undefined {
   if (!Number.isInteger(timeoutMs) || timeoutMs < 1 || timeoutMs > 86_400_000) {
     throw new InvalidArgumentError('--timeout-ms is a whole number from 1 to 86400000')
   }
+  const level = values.level as IsolationLevel | undefined
+  if (level !== undefined && !isolationLevels.includes(level)) {
+    throw new InvalidArgumentError(`--level is one of ${isolationLevels.join(', ')}`)
+  }
   const format = values.format as HistoryFormat | 'auto'
-  return { path, model, judge, format, failedCas, timeoutMs, html: values.html }
+  const initial = initialOf(values.initial)
+  return { path, model, judge, format, failedCas, initial, level, timeoutMs, html: values.html }
+}
+
+function initialOf(text: string | undefined): EdnValue | undefined {
+  if (text === undefined) return undefined
+  if (text.trim() === 'null') return null
+  try {
+    // In a vector of its own, so that a vector is not taken for a list of values.
+    const values = Array.from(readEdn(['[', text, ']']), ({ value }) => value)
+    if (values.length === 1) return values[0] ?? null
+  } catch (error) {
+    if (!(error instanceof HistoryFormatError)) throw error
+  }
+  throw new InvalidArgumentError('--initial is one value: nil, 0, "text", …')
 }
 
 function json(value: unknown): string {

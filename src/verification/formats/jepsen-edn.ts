@@ -35,12 +35,13 @@ export function* readJepsenEdn(
 function eventOf({ line, value }: EdnForm): RecordedEvent | undefined {
   if (!(value instanceof Map)) throw new HistoryFormatError(line, 'an event is a map')
   const fields: ReadonlyMap<EdnValue, EdnValue> = value
-  const process = fields.get(named.process)
+  const process = fields.get(named.process) ?? ''
   if (typeof process === 'symbol') return undefined
-  if (typeof process !== 'number') throw new HistoryFormatError(line, 'no :process')
+  if (typeof process !== 'number' && process !== '')
+    throw new HistoryFormatError(line, 'no :process')
   const type = types.get(fields.get(named.type))
   if (type === undefined) throw new HistoryFormatError(line, 'no :type that is known')
-  const f = fields.get(named.f)
+  const f = fields.get(named.f) ?? Symbol.for('')
   if (typeof f !== 'symbol') throw new HistoryFormatError(line, 'no :f')
   const key = fields.get(named.key)
   return {

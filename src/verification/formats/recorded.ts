@@ -8,6 +8,7 @@ import { HistoryFormatError } from './history-format-error.ts'
 export interface RecordedEvent {
   /** From 1. */
   readonly line: number
+  /** '' : the file does not say who. Only transactions can be judged without. */
   readonly process: number | string
   readonly type: 'invoke' | 'ok' | 'fail' | 'info'
   /** The name of the operation: `read`, `cas`, … */
@@ -45,6 +46,7 @@ export function paired(events: Iterable<RecordedEvent>): RecordedOperation[] {
   let time = 0
   for (const event of events) {
     time += 1
+    if (event.process === '') throw new HistoryFormatError(event.line, 'no process')
     const place = open.get(event.process)
     if (event.type === 'invoke') {
       if (place !== undefined) {

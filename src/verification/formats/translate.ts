@@ -5,11 +5,17 @@
  * An operation that failed did not happen and is left out, except a compare-and-set: some recorders write
  * `fail` where the store answered that the value differed, and that answer is an observation.
  */
-import type { Operation } from '../history.ts'
+import type { Operation, Value } from '../history.ts'
 import type { Keyed } from '../linearizability/per-key.ts'
 import type { CounterInput, CounterOutput } from '../models/counter.ts'
 import type { FencedLockInput, FencedLockOutput } from '../models/fenced-lock.ts'
 import type { KeyValueInput, KeyValueOutput } from '../models/key-value.ts'
+import type {
+  MultiRegisterInput,
+  MultiRegisterOutput,
+  MultiRegisterStep,
+} from '../models/multi-register.ts'
+import type { MutexInput, MutexOutput } from '../models/mutex.ts'
 import type { QueueInput, QueueOutput } from '../models/queue.ts'
 import type { CasRegisterInput, RegisterOutput } from '../models/register.ts'
 import type { SetInput, SetOutput } from '../models/set.ts'
@@ -17,6 +23,7 @@ import type { StackInput, StackOutput } from '../models/stack.ts'
 import { canonical, simple } from './canonical.ts'
 import type { EdnValue } from './edn.ts'
 import { HistoryFormatError } from './history-format-error.ts'
+import { splitByKey } from './independent.ts'
 import type { RecordedOperation } from './recorded.ts'
 
 export interface TranslateOptions {
@@ -33,7 +40,7 @@ export interface Meaning<Input, Output> {
 /** @throws HistoryFormatError the model knows no such operation or value */
 export type Translation<Input, Output> = (recorded: RecordedOperation) => Meaning<Input, Output>
 
-/** Operations in the order of `recorded`, without those that did not happen. */
+/** Operations in the order of `recorded`, without those that did not happen; keys within values are taken out. */
 export function translated<Input, Output>(
   recorded: readonly RecordedOperation[],
   translation: Translation<Input, Output>,
@@ -41,7 +48,7 @@ export function translated<Input, Output>(
 ): { readonly operations: Operation<Keyed<Input>, Output>[]; readonly lines: number[] } {
   const operations: Operation<Keyed<Input>, Output>[] = []
   const lines: number[] = []
-  for (const one of recorded) {
+  for (const one of splitByKey(recorded)) {
     const observed = one.end === 'failed' && one.f === 'cas' && failedCas === 'observed'
     const { input, output } = translation(observed ? { ...one, answered: false } : one)
     if (one.end === 'failed' && !observed) continue
@@ -165,8 +172,51 @@ export const fencedLockMeaning: Translation<FencedLockInput, FencedLockOutput> =
   throw unfit(recorded, 'fenced-lock')
 }
 
+/** `acquire` (answered by false: refused), `release`. */
+export const mutexMeaning: Translation<MutexInput, MutexOutput> = (recorded) => {
+  const { f, answered } = recorded
+  if (f === 'acquire') return { input: { type: 'acquire' }, output: answered !== false }
+  if (f === 'release') return { input: { type: 'release' }, output: true }
+  throw unfit(recorded, 'mutex')
+}
+
+/** Steps `[read key value]` and `[write key value]`, also `r` and `w`. */
+export const multiRegisterMeaning: Translation<MultiRegisterInput, MultiRegisterOutput> = (
+  recorded,
+) => {
+  const { asked, answered, end } = recorded
+  const steps = stepsOf(asked)
+  const seen = end === 'ok' ? stepsOf(answered) : steps
+  if (steps === undefined || seen?.length !== steps.length) {
+    throw unfit(recorded, 'multi-register')
+  }
+  return {
+    input: steps.map(({ step }) => step),
+    output: seen.flatMap(({ step, value }) => (step.type === 'read' ? [value] : [])),
+  }
+}
+
+function stepsOf(
+  value: EdnValue,
+): readonly { readonly step: MultiRegisterStep; readonly value: Value }[] | undefined {
+  if (!Array.isArray(value)) return undefined
+  const steps = value.map((step: EdnValue) => {
+    if (!Array.isArray(step) || step.length < 2 || step.length > 3) return undefined
+    const [f, name = null, held = null]: readonly EdnValue[] = step
+    const kind = typeof f === 'symbol' ? Symbol.keyFor(f) : f
+    const key = canonical(name)
+    const seen = simple(held)
+    if (kind === 'read' || kind === 'r')
+      return { step: { type: 'read' as const, key }, value: seen }
+    if (kind !== 'write' && kind !== 'w') return undefined
+    return { step: { type: 'write' as const, key, value: seen }, value: seen }
+  })
+  const known = steps.filter((step) => step !== undefined)
+  return known.length === steps.length ? known : undefined
+}
+
 /** A whole number, as a bigint; also as text, for formats that cannot write large ones. */
-function whole(value: EdnValue): bigint | undefined {
+export function whole(value: EdnValue): bigint | undefined {
   if (typeof value === 'bigint') return value
   if (typeof value === 'number') return Number.isSafeInteger(value) ? BigInt(value) : undefined
   return typeof value === 'string' && /^-?\d{1,100}$/.test(value) ? BigInt(value) : undefined

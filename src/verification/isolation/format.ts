@@ -5,7 +5,8 @@
  * The place in the file is the time.
  *
  * A file may hold ends without calls, as Elle's own examples do: such a transaction may have been called at
- * any time since its process's last end, so it claims no real-time order it does not have.
+ * any time since its process's last end, so it claims no real-time order it does not have. Where the file does not
+ * even name a process, each transaction is a process of its own and overlaps all others.
  */
 import { canonical } from '../formats/canonical.ts'
 import type { EdnValue } from '../formats/edn.ts'
@@ -29,6 +30,7 @@ export function transactionsOf(
     now += 1
     const { line, process, type } = event
     const place = open.get(process)
+    const isNameless = process === ''
     if (history.length > transactionsMax) {
       throw new HistoryFormatError(line, `more than ${transactionsMax} transactions`)
     }
@@ -46,9 +48,17 @@ export function transactionsOf(
     const asked = called?.steps ?? stepsOf(event, model)
     open.delete(process)
     lastEnd.set(process, now)
-    history[place ?? history.length] = ended(event, model, asked, calledAt, now)
+    const at = place ?? history.length
+    const transaction = ended(event, model, asked, calledAt, now)
+    history[at] = isNameless ? anyTime(transaction, at) : transaction
   }
   return history
+}
+
+function anyTime(transaction: Transaction, at: number): Transaction {
+  const open = transaction.returnedAt === Infinity
+  const returnedAt = open ? Infinity : Number.MAX_SAFE_INTEGER
+  return { ...transaction, process: `nameless ${at}`, calledAt: 0, returnedAt }
 }
 
 function ended(

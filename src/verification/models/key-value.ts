@@ -21,9 +21,9 @@ export type KeyValueOutput = string | null
 
 /** @param unset what a key holds that was never put: null, or '' where the store knows no difference. */
 export function keyValue(
-  unset: '' | null = null,
+  unset: string | null = null,
 ): Model<KeyValueState, KeyValueInput, KeyValueOutput> {
-  const absent: KeyValueState = { value: unset, hash: hashText('') }
+  const absent: KeyValueState = { value: unset, hash: hashText(unset ?? '') }
   return {
     name: 'key-value',
     initial: absent,
