@@ -17,7 +17,10 @@ export type ErrandKind = 'change' | 'transfer'
 
 export interface Errands {
   /** @returns the id under which the machine is asked, and what to wait for. */
-  begin(kind: ErrandKind, options: WaitOptions): { readonly id: string; readonly end: Promise<void> }
+  begin(
+    kind: ErrandKind,
+    options: WaitOptions,
+  ): { readonly id: string; readonly end: Promise<void> }
   refused(id: string, reason: Refusal): void
   ended(id: string, ok: boolean): void
   end(reason: string): void

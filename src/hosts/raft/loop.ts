@@ -10,6 +10,8 @@ import type { Timer } from '../../runtime/clock.ts'
 import type { Runtime } from '../../runtime/runtime.ts'
 
 export interface Loop {
+  /** Before that, what comes in waits. */
+  start(): void
   /** Takes part in the next turn, in a moment. */
   push(input: RaftInput): void
   /** `gather` has something. */
@@ -31,7 +33,8 @@ export function loop(options: LoopOptions): Loop {
   const { runtime, state } = options
   const { clock, timers } = runtime
   let inputs: RaftInput[] = []
-  let scheduled = false
+  // Until it is started there is always a turn to come.
+  let scheduled = true
   let stopped = false
   let timer: { readonly atMs: number; readonly timer: Timer } | undefined
 
@@ -79,6 +82,10 @@ export function loop(options: LoopOptions): Loop {
   }
 
   return {
+    start() {
+      scheduled = false
+      wake()
+    },
     push(input) {
       if (stopped) return
       inputs.push(input)

@@ -154,10 +154,12 @@ export function peerLink(runtime: Runtime, options: PeerLinkOptions): PeerLink {
     },
     close() {
       if (state === 'closed') return
+      // The last words may hand leadership over: they still leave.
+      flush()
       state = 'closed'
       rest?.cancel()
       ending.abort()
-      open?.close(new PeerError('closed', 'this member is closing'))
+      open?.end()
       open = undefined
       queue = []
     },

@@ -1,34 +1,22 @@
 /**
- * A member of a cluster, running: the pure machine told what happens, and what it answers carried out. The
- * order of things is the contract of Raft with its host: entries go to the disk and, at once, to the
- * others; what rests on the disk leaves after it; what is committed is applied once, in order.
+ * A member of a cluster, from its folder to its first turn: what the disk remembers is put into the state
+ * and the machine, the door is opened, and only then does anything happen.
  */
-import { UnavailableError } from '../../errors.ts'
+import { ConfigurationError } from '../../errors.ts'
 import { silentObserver } from '../../observability/observer.ts'
-import type { RaftInput, RaftOutputs } from '../../protocols/raft/contract.ts'
-import type { Configuration } from '../../protocols/raft/entry.ts'
-import { raft, status, step, take } from '../../protocols/raft/raft.ts'
-import { snapshotMark } from '../../protocols/raft/snapshots.ts'
+import { raft } from '../../protocols/raft/raft.ts'
 import type { RaftState } from '../../protocols/raft/state.ts'
 import type { Runtime } from '../../runtime/runtime.ts'
-import { sleep } from '../../runtime/sleep.ts'
 import { type Seal, seal } from '../seal/seal.ts'
-import { applier } from './applier.ts'
-import type { RaftHost, RaftHostStatus, StopReason } from './contract.ts'
+import type { RaftHost, ReplicatedMachine } from './contract.ts'
 import type { Self } from './dial.ts'
-import { type ErrandKind, errands } from './errands.ts'
-import { loop } from './loop.ts'
+import { type MemberGround, member } from './member.ts'
 import { protocolVersions } from './message-codec.ts'
-import { limitsOf, type RaftHostOptions, requireWait } from './options.ts'
-import { pendingProposals } from './pending-proposals.ts'
-import { pendingReads } from './pending-reads.ts'
-import { pins } from './pins.ts'
+import { limitsOf, type RaftHostOptions } from './options.ts'
+import { type Pins, pins } from './pins.ts'
 import { noSeal, requireLoopback } from './plain-seal.ts'
-import { snapshotting } from './snapshotting.ts'
-import { raftStorage } from './storage.ts'
+const raftStorage: RaftHostParts['openStorage'] = () => Promise.reject(new ConfigurationError('no storage'))
 import type { RaftStorage, RaftStorageOptions } from './storage-contract.ts'
-import { type Transport, transport } from './transport.ts'
-import { writer } from './writer.ts'
 
 /** What trials put in place of the real thing. */
 export interface RaftHostParts {
@@ -45,4 +33,101 @@ const realParts: RaftHostParts = {
   seal: undefined,
   versions: protocolVersions,
   watch() {},
+}
+
+/**
+ * Starts a member and keeps it running until it is closed, removed, or its disk fails: see `stopped`.
+ * It does not wait for a leader.
+ * @throws {InvalidArgumentError} @throws {ConfigurationError} the options, or a folder of another member.
+ * @throws {CorruptDataError} what is on the disk is damaged beyond what a crash can do.
+ */
+export function raftHost(options: RaftHostOptions): Promise<RaftHost> {
+  return raftHostOf(options, realParts)
+}
+
+/** For trials: the same host with some of its parts replaced. */
+export async function raftHostOf(
+  options: RaftHostOptions,
+  replaced: Partial<RaftHostParts>,
+): Promise<RaftHost> {
+  const parts = { ...realParts, ...replaced }
+  const { runtime, id, folder, bootstrap, segmentBytes, machine } = options
+  const limits = limitsOf(options)
+  const { chosen, requireAddress } = sealOf(options, parts)
+  requireAddress('listen', options.listen)
+  const storage = await parts.openStorage(runtime, {
+    folder,
+    id,
+    bootstrap,
+    ...(segmentBytes === undefined ? {} : { segmentBytes }),
+  })
+  try {
+    await restoreMachine(storage, machine)
+    const known = await pins(runtime.disk, folder)
+    const { clock, random } = runtime
+    const seed = new DataView(random.bytes('raft-seed', 4).buffer).getInt32(0)
+    const state = raft({ ...options.raft, id, seed }, storage.restored, clock.monotonicMs())
+    const { observer = silentObserver, listen, advertise } = options
+    const ground: MemberGround = {
+      runtime,
+      observer,
+      machine,
+      limits,
+      storage,
+      state,
+      self: selfOf(options, parts, chosen, storage, known, state),
+      listen,
+      advertise,
+      requireAddress: (address) => requireAddress('the address of a member', address),
+      watch: parts.watch,
+    }
+    return await member(ground)
+  } catch (error) {
+    await storage.close().catch(() => {})
+    throw error
+  }
+}
+
+function sealOf(
+  options: RaftHostOptions,
+  parts: RaftHostParts,
+): {
+  readonly chosen: Seal
+  readonly requireAddress: (subject: string, address: string) => void
+} {
+  if (parts.seal !== undefined) return { chosen: parts.seal, requireAddress() {} }
+  const { runtime, secrets, clusterId } = options
+  if (secrets === undefined) return { chosen: noSeal, requireAddress: requireLoopback }
+  if (secrets.length === 0) throw new ConfigurationError('secrets is empty')
+  return { chosen: seal(runtime, { secrets, clusterId }), requireAddress() {} }
+}
+
+function selfOf(
+  { id, clusterId }: RaftHostOptions,
+  { versions }: RaftHostParts,
+  chosen: Seal,
+  { diskId }: RaftStorage,
+  known: Pins,
+  { settings }: RaftState,
+): Self {
+  return {
+    id,
+    clusterId,
+    diskId,
+    versions,
+    seal: chosen,
+    // A dead address must not cost more than an election.
+    greetingMs: Math.max(200, Math.min(5_000, settings.electionMs)),
+    approve: known.approve,
+  }
+}
+
+async function restoreMachine(storage: RaftStorage, machine: ReplicatedMachine): Promise<void> {
+  const stored = await storage.readSnapshot()
+  if (stored === undefined) return
+  try {
+    machine.restore(await stored.pieces())
+  } finally {
+    await stored.close()
+  }
 }
