@@ -2,136 +2,15 @@
  * `node:net` and `node:http` over the simulated network, for programs that know no `Runtime`: a machine's
  * name is its host name, and a socket is a stream of the world. TLS, UDP, pipes and `fetch` are not covered.
  */
+import dgram from 'node:dgram'
 import http from 'node:http'
 import net from 'node:net'
-import { Duplex } from 'node:stream'
 import type { ByteStream } from '../../runtime/network.ts'
 import type { Runtime } from '../../runtime/runtime.ts'
+import { RuntimeBypassedError } from '../bypassed.ts'
+import { OwnDatagramSocket } from './own-datagrams.ts'
 import type { Callable } from './own-globals.ts'
-
-const connectTimeoutMs = 75_000
-
-/** The part of a `net.Socket` that servers, clients and `node:http` use. */
-class OwnSocket extends Duplex {
-  connecting = true
-  timeout = 0
-  remoteAddress: string | undefined
-  remotePort: number | undefined
-  #stream: ByteStream | undefined
-  #idle: { cancel(): void } | undefined
-  readonly #runtime: Runtime
-
-  constructor(runtime: Runtime) {
-    super({ allowHalfOpen: false })
-    this.#runtime = runtime
-  }
-
-  /** From now on it is connected. */
-  attach(stream: ByteStream): void {
-    if (this.destroyed) {
-      stream.destroy()
-      return
-    }
-    this.#stream = stream
-    this.connecting = false
-    const colon = stream.remote.lastIndexOf(':')
-    this.remoteAddress = stream.remote.slice(0, colon)
-    this.remotePort = Number(stream.remote.slice(colon + 1))
-    stream.receive({
-      data: (bytes) => {
-        this.#alive()
-        if (!this.push(Buffer.from(bytes))) stream.pause(true)
-      },
-      ended: () => void this.push(null),
-      failed: ({ message }) =>
-        this.destroy(Object.assign(new Error(message), { code: 'ECONNRESET' })),
-    })
-    this.emit('connect')
-    this.emit('ready')
-  }
-
-  override _read(): void {
-    this.#stream?.pause(false)
-  }
-
-  override _write(chunk: Buffer, _encoding: string, done: (error?: Error) => void): void {
-    const stream = this.#stream
-    if (stream === undefined) {
-      this.once('connect', () => this._write(chunk, _encoding, done))
-      return
-    }
-    this.#alive()
-    if (stream.write(new Uint8Array(chunk))) done()
-    else stream.drained().then(() => done())
-  }
-
-  override _final(done: () => void): void {
-    if (this.connecting) this.once('connect', () => this.#stream?.end())
-    else this.#stream?.end()
-    done()
-  }
-
-  override _destroy(error: Error | null, done: (error: Error | null) => void): void {
-    this.#idle?.cancel()
-    if (error !== null || !this.writableFinished) this.#stream?.destroy()
-    done(error)
-  }
-
-  setTimeout(ms: number, callback?: () => void): this {
-    this.timeout = ms
-    if (callback !== undefined && ms > 0) this.once('timeout', callback)
-    else if (callback !== undefined) this.removeListener('timeout', callback)
-    this.#alive()
-    return this
-  }
-
-  destroySoon(): void {
-    if (this.writable) this.end()
-    if (this.writableFinished) this.destroy()
-    else this.once('finish', () => this.destroy())
-  }
-
-  address(): { readonly address: string; readonly family: string; readonly port: number } {
-    return { address: this.#runtime.identity.machine, family: 'IPv4', port: 0 }
-  }
-
-  setNoDelay(): this {
-    return this
-  }
-  setKeepAlive(): this {
-    return this
-  }
-  ref(): this {
-    return this
-  }
-  unref(): this {
-    return this
-  }
-
-  #alive(): void {
-    this.#idle?.cancel()
-    if (this.timeout <= 0) return
-    this.#idle = this.#runtime.timers.schedule(this.timeout, () => void this.emit('timeout'))
-  }
-}
-
-/** What `net.connect` and `net.createConnection` take: options, or port and host. */
-function connect(runtime: Runtime, parameters: readonly unknown[]): OwnSocket {
-  const [first, second] = parameters
-  const given = first as { readonly port?: unknown; readonly host?: unknown } | null
-  const isOptions = typeof given === 'object' && given !== null
-  const port = Number(isOptions ? given.port : first)
-  const host = isOptions ? given.host : typeof second === 'string' ? second : undefined
-  const socket = new OwnSocket(runtime)
-  const connected = parameters.find((parameter) => typeof parameter === 'function')
-  if (connected !== undefined) socket.once('connect', connected as () => void)
-  const address = `${String(host ?? 'localhost')}:${port}`
-  runtime.network.connect(address, { timeoutMs: connectTimeoutMs }).then(
-    (stream) => socket.attach(stream),
-    ({ message }) => socket.destroy(Object.assign(new Error(message), { code: 'ECONNREFUSED' })),
-  )
-  return socket
-}
+import { OwnSocket } from './own-socket.ts'
 
 /** `server.listen(port, …, callback)` or `server.listen({ port }, callback)`. */
 function listen(runtime: Runtime, server: net.Server, parameters: readonly unknown[]): net.Server {
@@ -148,7 +27,8 @@ function listen(runtime: Runtime, server: net.Server, parameters: readonly unkno
     })
   }
   const accept = (stream: ByteStream): void => {
-    const socket = new OwnSocket(runtime)
+    const { allowHalfOpen } = server as unknown as { readonly allowHalfOpen: boolean }
+    const socket = new OwnSocket(runtime, allowHalfOpen)
     socket.attach(stream)
     server.emit('connection', socket)
   }
@@ -201,11 +81,32 @@ export function patchNetwork(current: () => Runtime | undefined): void {
     [net, 'createConnection'],
     [http.Agent.prototype, 'createConnection'],
   ] as const) {
-    route(owner, name, (runtime, _self, parameters) => connect(runtime, parameters))
+    route(owner, name, (runtime, _self, parameters) =>
+      new OwnSocket(runtime).connect(...parameters),
+    )
   }
   route(net.Server.prototype, 'listen', (runtime, self, parameters) =>
     listen(runtime, self as net.Server, parameters),
   )
+  route(dgram, 'createSocket', (runtime, _self, parameters) => {
+    const heard = parameters.find((parameter) => typeof parameter === 'function')
+    return new OwnDatagramSocket(runtime, heard as (() => void) | undefined)
+  })
+  const Socket: typeof net.Socket = new Proxy(net.Socket, {
+    construct(real, parameters, target): object {
+      const runtime = current()
+      return runtime !== undefined && target === Socket
+        ? new OwnSocket(runtime)
+        : Reflect.construct(real, parameters, target)
+    },
+  })
+  Object.assign(net, { Socket, Stream: Socket })
+  // Somebody took the class before it was patched, or made one of his own of it.
+  for (const owner of [net.Socket.prototype, dgram.Socket.prototype]) {
+    for (const name of ['connect', 'bind', 'send']) {
+      if (name in owner) route(owner, name, () => refuse(name))
+    }
+  }
   for (const name of ['request', 'get']) {
     route(http, name, (runtime, self, [target, ...rest], real) => {
       const isUrl = typeof target === 'string' || target instanceof URL
@@ -217,4 +118,10 @@ export function patchNetwork(current: () => Runtime | undefined): void {
       return Reflect.apply(real, self, [...place, agent, answered])
     })
   }
+}
+
+function refuse(name: string): never {
+  throw new RuntimeBypassedError(
+    `${name}() of a real socket was called in a simulated world: call patched() before its library is loaded`,
+  )
 }

@@ -1,4 +1,5 @@
 /** A server and a client of `node:http` that know nothing of us, on two machines with a network between. */
+import dgram from 'node:dgram'
 import http from 'node:http'
 import net from 'node:net'
 import { describe, expect, it } from 'vitest'
@@ -107,5 +108,88 @@ describe('node:http in a world', () => {
     })
     expectClean(report)
     expect([seen.slice(0, -1).join(''), seen.at(-1)]).toEqual(['hello', 'refused'])
+  })
+
+  it('sockets that are made first and connected then', async () => {
+    const seen: unknown[] = []
+    const report = await simulate({}, (world) => {
+      const echo = async (): Promise<void> => {
+        net.createServer((socket) => socket.pipe(socket)).listen({ port: 7, host: '0.0.0.0' })
+        await new Promise(() => {})
+      }
+      world.machine('server').process('echo', patched(echo))
+      const talk = async (): Promise<void> => {
+        await soon(10)
+        const socket = new net.Socket()
+        seen.push(socket.connecting)
+        socket.setEncoding('utf8')
+        socket.connect({ port: 7, host: 'server' }, () => socket.end('hello'))
+        for await (const text of socket) seen.push(text)
+        seen.push(socket.bytesWritten, socket.bytesRead, socket.remotePort)
+        expect(() => new net.Socket().connect('/tmp/pipe')).toThrow('no pipes')
+      }
+      world.client('client', patched(talk))
+    })
+    expectClean(report)
+    expect(seen).toEqual([true, 'hello', 5, 5, 7])
+  })
+
+  it('a class of sockets that was taken before is refused, and works again outside', async () => {
+    class Early extends net.Socket {}
+    const report = await simulate({}, (world) => {
+      world.client(
+        'client',
+        patched(async () => void new Early().connect(7, 'server')),
+      )
+    })
+    expect(report.failures[0]).toMatchObject({ name: 'nondeterminism' })
+    expect(report.failures[0]?.message).toContain('before its library is loaded')
+    expect(new Early()).toBeInstanceOf(net.Socket)
+  })
+})
+
+describe('node:dgram in a world', () => {
+  async function answers(options: object = {}): Promise<readonly string[]> {
+    const heard: string[] = []
+    const report = await simulate({ twiceEvery: 1, durationMs: 4_000, ...options }, (world) => {
+      heard.length = 0
+      const serve = async (): Promise<void> => {
+        const socket = dgram.createSocket('udp4')
+        socket.on('message', (bytes, { address, port }) => {
+          socket.send(`${bytes} from ${address}`, port, address)
+        })
+        await new Promise<void>((resolve) => socket.bind(53, resolve))
+        await new Promise(() => {})
+      }
+      world.machine('server').process('dns', patched(serve))
+      const ask = async (): Promise<void> => {
+        const socket = dgram.createSocket({ type: 'udp4' }, (bytes, { port }) => {
+          heard.push(`${bytes} ${port}`)
+        })
+        for (let turn = 0; turn < 20; turn++) {
+          const bytes = Buffer.from(`<${turn}>`)
+          await new Promise((sent) => socket.send(bytes, 1, bytes.length - 2, 53, 'server', sent))
+          await soon(100)
+        }
+        expect(socket.address().port).toBeGreaterThan(0)
+        expect(() => socket.setBroadcast(true)).toThrow('no setBroadcast()')
+        socket.close()
+      }
+      world.client('client', patched(ask))
+    })
+    expect(report.failures).toEqual([])
+    return heard
+  }
+
+  it('carries messages both ways', async () => {
+    const heard = await answers()
+    expect(heard).toHaveLength(20)
+    expect(heard.at(-1)).toBe('19 from client 53')
+  })
+
+  it('loses them as the world does', async () => {
+    const { length } = await answers({ firstSeed: 3, faults: ['datagram-loss', 'partition'] })
+    expect(length).toBeGreaterThan(0)
+    expect(length).toBeLessThan(20)
   })
 })
