@@ -66,8 +66,19 @@ export function isSticky(state: RaftState): boolean {
   return state.nowMs < state.stickyUntilMs
 }
 
+/**
+ * A member whose removal is in its log, but not known to be committed, must still stand (thesis, 4.2.2): it
+ * may be the only one with that entry, and the others would wait for its vote for ever.
+ */
 export function mayStand(state: RaftState): boolean {
-  return state.installing === undefined && isVoter(inForce(state), state.settings.id)
+  if (state.installing !== undefined) return false
+  for (let at = state.configurations.length - 1; at >= 0; at--) {
+    const placed = state.configurations[at]
+    if (placed === undefined) break
+    if (isVoter(placed.configuration, state.settings.id)) return true
+    if (placed.index <= state.commit) break
+  }
+  return false
 }
 
 /** First ask, changing nothing. */

@@ -12,6 +12,7 @@ export type {
   Role,
 } from './contract.ts'
 export type { Configuration, Entry, MemberId, SnapshotMark } from './entry.ts'
+export { type RaftInvariants, raftInvariants } from './invariants.ts'
 export type { Message, MessageBody } from './message.ts'
 export {
   deadlineMs,

@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest'
 import type { Configuration } from './entry.ts'
 import type { Message } from './message.ts'
-import { type RaftState, raft, status, step, take } from './raft.ts'
+import { type RaftState, raft, step, take } from './raft.ts'
 
 const configuration: Configuration = {
   voters: ['a', 'b', 'c'],
