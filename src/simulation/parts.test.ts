@@ -122,4 +122,34 @@ describe('plans', () => {
     expect(plan.length).toBeGreaterThan(4)
     expect(shrunk.map(({ id }) => id)).toEqual(needed)
   })
+
+  it('finds the one fault that is enough, without running what fails more often than needed', async () => {
+    const plan = planFaults(5, { kinds: faultKinds, faultsMax: 20, durationMs: 60_000 })
+    const needed = plan.at(-2)?.id
+    let failed = 0
+    const shrunk = await shrinkPlan(plan, async (candidate) => {
+      const fails = candidate.some(({ id }) => id === needed)
+      if (fails) failed += 1
+      return fails
+    })
+    expect([shrunk.map(({ id }) => id), failed]).toEqual([[needed], 1])
+  })
+
+  it('finds two that are enough where cutting down from above ends with three', async () => {
+    const options = { kinds: faultKinds, faultsMax: 40, durationMs: 60_000 }
+    const plan = [1, 2, 3]
+      .flatMap((seed) => planFaults(seed, options))
+      .map((fault, index): Fault => ({ ...fault, id: `g${index}` }))
+    const ids = plan.map(({ id }) => id)
+    const has = (all: readonly string[], some: readonly Fault[]): boolean =>
+      all.every((id) => some.some((fault) => fault.id === id))
+    let runs = 0
+    const shrunk = await shrinkPlan(plan, async (candidate) => {
+      runs += 1
+      // The first half is left out first, and the three at the end go on failing.
+      return has(ids.slice(-3), candidate) || has(ids.slice(0, 2), candidate)
+    })
+    expect(shrunk.map(({ id }) => id)).toEqual(ids.slice(0, 2))
+    expect(runs).toBeGreaterThan(plan.length)
+  })
 })

@@ -64,13 +64,16 @@ type Run = (given: Partial<RunOptions>) => Promise<RunResult>
 async function explained(
   platform: Platform,
   settings: Settings,
-  { failure, optional }: RunResult,
+  { failure, optional, events }: RunResult,
   shrinks: boolean,
   run: Run,
 ): Promise<SimulationFailure> {
   if (failure === undefined) throw new Error('only a failure can be explained')
+  // With fewer faults a run may do more, but one that does far more is another story, and takes too long.
+  const eventsMax = Math.min(settings.eventsMax, 2 * events + 100_000)
+  const within: Run = (given) => run({ eventsMax, ...given })
   const whole: Candidate = { faults: failure.faults, absent: [...settings.absent] }
-  const least = shrinks ? await shrunk(platform, failure, optional, run) : whole
+  const least = shrinks ? await shrunk(platform, failure, optional, within) : whole
   const { durationMs, livenessMs, rough } = settings
   const fixture: Fixture = {
     format: 1,
