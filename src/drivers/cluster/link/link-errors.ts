@@ -7,6 +7,7 @@ import {
   CapabilityMissingError,
   ConfigurationError,
   CorruptDataError,
+  type ErrorOptions,
   type HoldfastError,
   InvalidArgumentError,
   isHoldfastError,
@@ -21,7 +22,9 @@ import {
 /** The server is not the one to ask: ask elsewhere, on a new connection. */
 export const movedCode: string = 'moved'
 
-const classes: Readonly<Record<string, new (message: string) => HoldfastError>> = {
+const classes: Readonly<
+  Record<string, new (message: string, options?: ErrorOptions) => HoldfastError>
+> = {
   'invalid-argument': InvalidArgumentError,
   'capability-missing': CapabilityMissingError,
   configuration: ConfigurationError,
@@ -41,16 +44,21 @@ const classes: Readonly<Record<string, new (message: string) => HoldfastError>> 
 export interface WireError {
   readonly code: string
   readonly message: string
+  /** With `moved`: whom to ask, if known. */
+  readonly to?: string
 }
 
 /** @returns `undefined` for an error that is nobody's answer: a bug, which must fail the run. */
 export function wireError(error: unknown): WireError | undefined {
   if (!isHoldfastError(error)) return undefined
-  if (error.details.moved === true) return { code: movedCode, message: error.message }
+  const { moved, to } = error.details
+  if (moved === true) {
+    return { code: movedCode, message: error.message, ...(typeof to === 'string' ? { to } : {}) }
+  }
   return { code: error.code, message: error.message }
 }
 
-export function errorOf({ code, message }: WireError): HoldfastError {
+export function errorOf({ code, message, to }: WireError): HoldfastError {
   const Known = classes[code] ?? OutcomeUnknownError
-  return new Known(message)
+  return new Known(message, to === undefined ? {} : { details: { to } })
 }

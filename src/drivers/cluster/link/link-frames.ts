@@ -34,6 +34,7 @@ export function frameOf(message: object): Uint8Array {
  */
 export function frameReader(
   take: (message: Readonly<Record<string, unknown>>) => void,
+  bytesMax: number = frameBytesMax,
 ): (bytes: Uint8Array) => void {
   let pieces: Uint8Array[] = []
   let waiting = 0
@@ -47,7 +48,7 @@ export function frameReader(
       const first = pieces[0] ?? head
       if (first === undefined) return
       const length = new DataView(first.buffer, first.byteOffset).getUint32(0)
-      if (length > frameBytesMax) throw new LimitExceededError(`a frame of ${length} bytes`)
+      if (length > bytesMax) throw new LimitExceededError(`a frame of ${length} bytes`)
       if (waiting < 4 + length) return
       const all = joined(pieces, waiting)
       const rest = all.subarray(4 + length)

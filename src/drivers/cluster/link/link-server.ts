@@ -3,7 +3,7 @@
  * request to follow something is answered with news until either side has enough. Requests of one
  * connection run at the same time: it is for the model to put them in order.
  */
-import { InvalidArgumentError } from '../../../errors.ts'
+import { InvalidArgumentError, UnavailableError } from '../../../errors.ts'
 import type { ByteStream, Listener } from '../../../runtime/network.ts'
 import type { Runtime } from '../../../runtime/runtime.ts'
 import { wireError } from './link-errors.ts'
@@ -31,26 +31,62 @@ export interface LinkServerOptions {
   readonly address: string
   /** The service for a client's namespace. */
   service(namespace: string): Promise<LinkService>
+  /** Of one request. Default 268_435_456. */
+  readonly requestBytesMax?: number
 }
+
+/** Requests of one connection that may be under way at once. */
+const underWayMax = 4_096
+/** A client that does not read what it asked for is cut off when this much waits for it. */
+const waitingBytesMax = 67_108_864
 
 /** Accepts until the process dies or the listener is closed. */
 export function linkServer(runtime: Runtime, options: LinkServerOptions): Promise<Listener> {
-  return runtime.network.listen(options.address, (stream) => accept(runtime, options, stream))
+  return runtime.network.listen(
+    options.address,
+    (stream) => void serveLink(runtime, options, stream),
+  )
 }
 
-function accept(runtime: Runtime, options: LinkServerOptions, stream: ByteStream): void {
+/** Serves one connection to its end. Words that are not of this protocol end it. */
+export function serveLink(
+  runtime: Runtime,
+  options: Omit<LinkServerOptions, 'address'>,
+  stream: ByteStream,
+): Promise<void> {
+  return new Promise((over) => serve(runtime, options, stream, over))
+}
+
+function serve(
+  runtime: Runtime,
+  options: Omit<LinkServerOptions, 'address'>,
+  stream: ByteStream,
+  over: () => void,
+): void {
   const following = new Map<number, () => void>()
   let open = true
+  let underWay = 0
+  let waitingBytes = 0
 
   function close(): void {
     open = false
     for (const stop of following.values()) stop()
     following.clear()
     stream.destroy()
+    over()
   }
 
   function send(message: object): void {
-    if (open) stream.write(frameOf(message))
+    if (!open) return
+    const frame = frameOf(message)
+    if (stream.write(frame)) return
+    if (waitingBytes === 0) {
+      void stream.drained().then(() => {
+        waitingBytes = 0
+      })
+    }
+    waitingBytes += frame.length
+    if (waitingBytes > waitingBytesMax) close()
   }
 
   const tellerOf = (id: number): LinkTeller => ({
@@ -64,7 +100,9 @@ function accept(runtime: Runtime, options: LinkServerOptions, stream: ByteStream
   async function answer(request: Request): Promise<void> {
     const { id, method, values, namespace } = request
     if (method === pingMethod) return send({ id })
+    underWay += 1
     try {
+      if (underWay > underWayMax) throw new UnavailableError(`${underWayMax} requests wait`)
       const { calls, sources } = await options.service(namespace)
       const call = Object.hasOwn(calls, method) ? calls[method] : undefined
       if (call !== undefined) {
@@ -79,6 +117,8 @@ function accept(runtime: Runtime, options: LinkServerOptions, stream: ByteStream
       const told = wireError(error)
       if (told === undefined) throw error
       send({ id, error: told })
+    } finally {
+      underWay -= 1
     }
   }
 
@@ -91,10 +131,16 @@ function accept(runtime: Runtime, options: LinkServerOptions, stream: ByteStream
     }
     const request = { id, method: call, values, namespace }
     runtime.tasks.spawn(`answer ${call}`, () => answer(request))
-  })
+  }, options.requestBytesMax)
 
   stream.receive({
-    data: read,
+    data(bytes) {
+      try {
+        read(bytes)
+      } catch {
+        close()
+      }
+    },
     ended: close,
     failed: close,
   })

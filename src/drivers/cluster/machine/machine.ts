@@ -45,6 +45,8 @@ export interface ClusterMachine extends ReplicatedMachine {
   nextMomentMs(): number | undefined
   /** The state as text, for a backup. */
   texts(): Iterable<string>
+  /** Calls back after each command and each restore. @returns stops. */
+  observe(applied: () => void): () => void
 }
 
 export const sessionLimits = {
@@ -60,6 +62,7 @@ export function clusterMachine(): ClusterMachine {
   const topics = new Set<string>()
   const bells = newBells()
   const moments = timeIndex()
+  const observers = new Set<() => void>()
   const state: MachineState = {
     clusterId: '',
     timeMs: 0,
@@ -172,6 +175,7 @@ export function clusterMachine(): ClusterMachine {
     const rung = [...topics]
     topics.clear()
     for (const topic of rung) bells.ring(topic)
+    for (const observer of [...observers]) observer()
   }
 
   return {
@@ -190,9 +194,15 @@ export function clusterMachine(): ClusterMachine {
       for (const [namespace] of state.keyspaces.from('')) noteMoment(namespace)
       topics.clear()
       bells.ringAll()
+      ring()
     },
     keyspace: (namespace) => state.keyspaces.get(namespace) ?? make(namespace),
     nextMomentMs: () => moments.firstMs(),
+    observe(applied) {
+      const observer = (): void => applied()
+      observers.add(observer)
+      return () => void observers.delete(observer)
+    },
   }
 }
 
