@@ -15,7 +15,7 @@ import { protocolVersions } from './message-codec.ts'
 import { limitsOf, type RaftHostOptions } from './options.ts'
 import { type Pins, pins } from './pins.ts'
 import { noSeal, requireLoopback } from './plain-seal.ts'
-const raftStorage: RaftHostParts['openStorage'] = () => Promise.reject(new ConfigurationError('no storage'))
+import { raftStorage } from './storage.ts'
 import type { RaftStorage, RaftStorageOptions } from './storage-contract.ts'
 
 /** What trials put in place of the real thing. */
