@@ -9,6 +9,7 @@ import { noSeal } from '../../hosts/raft/plain-seal.ts'
 import type { Runtime } from '../../runtime/runtime.ts'
 import { sleep } from '../../runtime/sleep.ts'
 import type { Process, World } from '../../simulation/world.ts'
+import type { Engine, EngineClientOptions } from '../../testing/engines/engine.ts'
 import { type ClusterStores, openStores } from './cluster.ts'
 import { type ClusterMachine, clusterMachine } from './machine/machine.ts'
 import { type ClusterMember, type MemberTrialParts, startMember } from './member.ts'
@@ -27,13 +28,13 @@ export interface ClusterWorldOptions {
   readonly electionMs?: number
 }
 
-export interface ClusterWorld {
-  readonly name: string
-  readonly machines: readonly string[]
+export interface ClusterWorld extends Engine<ClusterStores> {
   readonly addresses: readonly string[]
   readonly processes: readonly Process[]
-  connect(runtime: Runtime, options?: { readonly readFrom?: 'leader' | 'any' }): ClusterStores
-  open(context: { readonly runtime: Runtime; readonly namespace: string }): Promise<ClusterStores>
+  connect(
+    runtime: Runtime,
+    options?: EngineClientOptions & { readonly readFrom?: 'leader' | 'any' },
+  ): ClusterStores
   operator(runtime: Runtime): ClusterOperator
   /** Starts one more, with nothing on its disk, that waits to be added. */
   joiner(name: string): Process
