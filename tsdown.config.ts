@@ -50,6 +50,20 @@ const config: UserConfig[] = defineConfig([
     fixedExtension: false,
     logLevel: 'warn',
   },
+  {
+    // The shop's trial goes with the package, for `holdfast simulate shop`: one file, with the one library
+    // that the shop has beside us, and that library's licence.
+    entry: { scenario: 'examples/shop/trial/scenario.ts' },
+    outDir: 'dist/examples/shop',
+    format: 'esm',
+    platform: 'node',
+    target: 'node20',
+    dts: false,
+    deps: { alwaysBundle: ['zod'], neverBundle: [/^node:/, /^holdfast/] },
+    copy: [{ from: 'node_modules/zod/LICENSE', to: 'dist/examples/shop', rename: 'LICENSE.zod' }],
+    fixedExtension: false,
+    logLevel: 'warn',
+  },
 ])
 
 export default config

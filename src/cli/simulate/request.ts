@@ -12,7 +12,7 @@ export interface SimulateRequest {
   /** A built-in scenario's name, or the path of a module that exports `scenario`. */
   readonly target: string
   readonly firstSeed: number
-  /** `Infinity` with `minutes` alone. */
+  /** `Infinity` with `minutes` alone, and for a ledger. */
   readonly seeds: number
   readonly minutes: number | undefined
   readonly workers: number
@@ -23,9 +23,22 @@ export interface SimulateRequest {
   readonly plan: Fixture | undefined
   /** A seed that takes longer than this has hung. */
   readonly seedSecondsMax: number
+  readonly ledger: LedgerRequest | undefined
+}
+
+export interface LedgerRequest {
+  readonly file: string
+  /** All scenarios, in the order in which they are run. */
+  readonly targets: readonly string[]
+  /** Seeds that count, of each scenario. */
+  readonly until: number
+  /** `undefined`: the one that the ledger names. */
+  readonly commit: string | undefined
+  readonly newSection: boolean
 }
 
 export const simulateUsage = `usage: holdfast simulate FILE|NAME [options]
+       holdfast simulate FILE|NAME... --ledger LEDGER --until N [options]
 
   FILE        a module that exports \`scenario\` (and, if you like, \`options\`)
   NAME        a built-in scenario; without either, they are listed
@@ -40,6 +53,11 @@ export const simulateUsage = `usage: holdfast simulate FILE|NAME [options]
   --seed-seconds N   a seed that takes longer has hung (default 120)
   --html FILE        where to draw the first failure
 
+  --ledger LEDGER    keep book (JSON lines) of what was run, and go on where it stopped
+  --until N          until so many seeds of each scenario count
+  --from-commit ID   what the seeds are derived from; needed when a ledger or section is begun
+  --new-section      the code has changed: begin to count anew, below what is there
+
 exit code: 0 all is well, 1 a seed failed or none did anything, 3 this was asked wrongly`
 
 const flags = {
@@ -52,6 +70,10 @@ const flags = {
   twice: { type: 'boolean', default: false },
   'seed-seconds': { type: 'string' },
   html: { type: 'string' },
+  ledger: { type: 'string' },
+  until: { type: 'string' },
+  'from-commit': { type: 'string' },
+  'new-section': { type: 'boolean', default: false },
 } as const
 
 /** @returns `undefined` if no scenario was named. @throws {InvalidArgumentError} */
@@ -63,15 +85,17 @@ export function simulateRequest(args: readonly string[]): SimulateRequest | unde
   })
   const [target, ...others] = positionals
   if (target === undefined) return undefined
-  if (others.length > 0)
+  const ledger = ledgerRequest(values, positionals)
+  if (others.length > 0 && ledger === undefined)
     throw new InvalidArgumentError(`one scenario at a time; got also ${others}`)
   const minutes = values.minutes === undefined ? undefined : positive('--minutes', values.minutes)
-  const oneSeed = values.seed !== undefined && minutes === undefined
+  const open = minutes !== undefined || ledger !== undefined
+  const oneSeed = values.plan !== undefined || (values.seed !== undefined && minutes === undefined)
   const seeds = values.seeds === undefined ? undefined : whole('--seeds', values.seeds, 1)
   return {
     target,
     firstSeed: values.seed === undefined ? 1 : whole('--seed', values.seed, 0),
-    seeds: seeds ?? (minutes !== undefined ? Number.POSITIVE_INFINITY : oneSeed ? 1 : 100),
+    seeds: seeds ?? (open ? Number.POSITIVE_INFINITY : oneSeed ? 1 : 100),
     minutes,
     workers:
       values.workers === undefined
@@ -82,7 +106,34 @@ export function simulateRequest(args: readonly string[]): SimulateRequest | unde
     faults: values.faults === undefined ? undefined : kindsOf(values.faults),
     plan: values.plan === undefined ? undefined : fixtureIn(values.plan),
     seedSecondsMax: positive('--seed-seconds', values['seed-seconds'] ?? '120'),
+    ledger,
   }
+}
+
+type Values = { readonly [Flag in keyof typeof flags]?: string | boolean | undefined }
+
+function ledgerRequest(values: Values, targets: readonly string[]): LedgerRequest | undefined {
+  const { ledger: file, until, 'from-commit': commit, 'new-section': newSection } = values
+  if (typeof file !== 'string') {
+    if (until === undefined && commit === undefined && newSection !== true) return undefined
+    throw new InvalidArgumentError('--until, --from-commit and --new-section belong to --ledger')
+  }
+  for (const flag of ['seed', 'seeds', 'plan', 'faults'] as const) {
+    if (values[flag] === undefined) continue
+    throw new InvalidArgumentError(`--${flag} does not go with --ledger, which chooses its seeds`)
+  }
+  return {
+    file,
+    targets,
+    until: whole('--until', typeof until === 'string' ? until : '', 1),
+    commit: typeof commit === 'string' ? commitOf(commit) : undefined,
+    newSection: newSection === true,
+  }
+}
+
+function commitOf(text: string): string {
+  if (/^[0-9a-zA-Z._/-]{4,100}$/.test(text)) return text
+  throw new InvalidArgumentError(`--from-commit is "${text}"; expected 4 to 100 letters and digits`)
 }
 
 function kindsOf(text: string): 'all' | 'none' | readonly FaultKind[] {

@@ -1,6 +1,8 @@
 /**
- * Several threads share the seeds. A watchdog stands outside them: only from there can a program that
- * never gives the event loop back be seen and stopped.
+ * Several threads share the seeds. They are given out in order, and once one has failed, those before it
+ * are still run to their end: so the failure found is the first in that order, however many threads there
+ * are. A watchdog stands outside: only from there can a program that never gives the event loop back be
+ * seen and stopped.
  */
 import { Worker } from 'node:worker_threads'
 import { InvalidArgumentError } from '../../errors.ts'
@@ -8,53 +10,90 @@ import type { SimulateRequest } from './request.ts'
 import type { SeedNews, SeedOrder, SeedReport } from './seed-worker.ts'
 
 export interface SeedPoolEvents {
-  ran(report: SeedReport): void
+  /** `index`: the seed's place in the order in which they are given out. */
+  ran(index: number, report: SeedReport): void
   /** This seed did not come back in time; its thread was stopped. */
-  hung(seed: number): void
+  hung(index: number, seed: number): void
 }
+
+/** The seeds to run, one after the other. `undefined`: no more. */
+export type SeedSource = () => { readonly index: number; readonly seed: number } | undefined
 
 /** Orders small enough that all threads end at about the same time. */
 const orderMax = 8
 
 /**
- * Runs until all seeds are done, time is up, or `isOver` says so.
+ * Runs until all seeds are done, or one has failed and all before it are done.
  * @throws {InvalidArgumentError} the scenario cannot be loaded, or an option is out of range.
  */
 export async function runSeeds(
   request: SimulateRequest,
-  isOver: () => boolean,
+  source: SeedSource,
   events: SeedPoolEvents,
 ): Promise<void> {
-  const endMs = request.minutes === undefined ? Infinity : Date.now() + request.minutes * 60_000
-  const endSeed = request.firstSeed + request.seeds
-  let next = request.firstSeed
-  function order(): SeedOrder | undefined {
-    if (isOver() || Date.now() >= endMs || next >= endSeed) return undefined
-    const left = endSeed - next
-    const seeds = Math.max(1, Math.min(orderMax, Math.floor(left / (2 * request.workers))))
-    const firstSeed = next
-    next += seeds
-    return { firstSeed, seeds }
+  let failedAt = Number.POSITIVE_INFINITY
+  const size = Math.max(1, Math.min(orderMax, Math.floor(request.seeds / (2 * request.workers))))
+  const pool: Pool = {
+    order() {
+      if (failedAt < Number.POSITIVE_INFINITY) return undefined
+      const seeds: { readonly index: number; readonly seed: number }[] = []
+      while (seeds.length < size) {
+        const next = source()
+        if (next === undefined) break
+        seeds.push(next)
+      }
+      return seeds.length === 0 ? undefined : { seeds, explain: false }
+    },
+    isPast: (index) => index > failedAt,
+    ran(index, report) {
+      if (index > failedAt) return
+      if (report.failure !== undefined) failedAt = index
+      events.ran(index, report)
+    },
+    hung(index, seed) {
+      if (index > failedAt) return
+      failedAt = index
+      events.hung(index, seed)
+    },
   }
   const threads = Math.min(request.workers, request.seeds)
-  await Promise.all(Array.from({ length: threads }, () => thread(request, order, isOver, events)))
+  await Promise.all(Array.from({ length: threads }, () => thread(request, pool)))
 }
 
-function thread(
+/** Runs one seed again, shrinks it and draws it. */
+export async function explainSeed(
   request: SimulateRequest,
-  order: () => SeedOrder | undefined,
-  isOver: () => boolean,
-  events: SeedPoolEvents,
-): Promise<void> {
+  seed: number,
+): Promise<SeedReport | undefined> {
+  let told: SeedReport | undefined
+  const orders: SeedOrder[] = [{ seeds: [{ index: 0, seed }], explain: true }]
+  await thread(request, {
+    order: () => orders.pop(),
+    isPast: () => false,
+    ran(_, report) {
+      told = report
+    },
+    hung() {},
+  })
+  return told
+}
+
+interface Pool extends SeedPoolEvents {
+  order(): SeedOrder | undefined
+  /** Does this seed no longer matter, because one before it has failed? */
+  isPast(index: number): boolean
+}
+
+function thread(request: SimulateRequest, pool: Pool): Promise<void> {
   const worker = new Worker(new URL('./seed-worker.js', import.meta.url), { workerData: request })
-  let seed = request.firstSeed
+  let at = { index: -1, seed: request.firstSeed }
   let begunMs = Date.now()
   return new Promise<void>((resolve, reject) => {
     const watchdog = setInterval(() => {
-      if (isOver()) leave(resolve)
+      if (pool.isPast(at.index)) leave(resolve)
       else if (Date.now() - begunMs > request.seedSecondsMax * 1_000) {
         leave(() => {
-          events.hung(seed)
+          pool.hung(at.index, at.seed)
           resolve()
         })
       }
@@ -66,14 +105,15 @@ function thread(
     worker.on('error', (error) => leave(() => reject(error)))
     worker.on('message', (news: SeedNews) => {
       begunMs = Date.now()
-      if (news.kind === 'begun') seed = news.seed
-      else if (news.kind === 'ran') events.ran(news.report)
-      else if (news.kind === 'broken') leave(() => reject(failureOf(news)))
+      if (news.kind === 'begun') at = news
+      else if (news.kind === 'ran') pool.ran(news.index, news.report)
+      else if (news.kind === 'broken') return leave(() => reject(failureOf(news)))
       else {
-        const given = order()
-        if (given === undefined) leave(resolve)
-        else worker.postMessage(given)
+        const given = pool.order()
+        if (given === undefined) return leave(resolve)
+        worker.postMessage(given)
       }
+      if (pool.isPast(at.index)) leave(resolve)
     })
   })
 }

@@ -11,14 +11,15 @@ import type { SimulateRequest } from './request.ts'
 
 /** From the watcher to the worker: run these, then ask for more. */
 export interface SeedOrder {
-  readonly firstSeed: number
-  readonly seeds: number
+  readonly seeds: readonly { readonly index: number; readonly seed: number }[]
+  /** Shrink and draw what fails: that takes seconds, so it is asked for the one that will be shown. */
+  readonly explain: boolean
 }
 
 export type SeedNews =
   | { readonly kind: 'ready' }
-  | { readonly kind: 'begun'; readonly seed: number }
-  | { readonly kind: 'ran'; readonly report: SeedReport }
+  | { readonly kind: 'begun'; readonly index: number; readonly seed: number }
+  | { readonly kind: 'ran'; readonly index: number; readonly report: SeedReport }
   | { readonly kind: 'broken'; readonly message: string; readonly isUsage: boolean }
 
 /** A report that can travel between threads. */
@@ -34,6 +35,7 @@ export interface SeedFailure {
   /** JSON, if there is anything to replay. */
   readonly fixture: string | undefined
   readonly text: string
+  /** Empty unless it was to be explained. */
   readonly html: string
 }
 
@@ -43,12 +45,12 @@ if (port !== null) {
   const tell = (news: SeedNews): void => port.postMessage(news)
   try {
     const { scenario, options } = await loadScenario(request.target)
-    port.on('message', async ({ firstSeed, seeds }: SeedOrder) => {
+    port.on('message', async ({ seeds, explain }: SeedOrder) => {
       try {
-        for (let seed = firstSeed; seed < firstSeed + seeds; seed++) {
-          tell({ kind: 'begun', seed })
-          const report = await simulate(optionsFor(seed, request, options), scenario)
-          tell({ kind: 'ran', report: await portable(report) })
+        for (const { index, seed } of seeds) {
+          tell({ kind: 'begun', index, seed })
+          const report = await simulate(optionsFor(seed, explain, request, options), scenario)
+          tell({ kind: 'ran', index, report: await portable(report, explain) })
         }
         tell({ kind: 'ready' })
       } catch (error) {
@@ -70,6 +72,7 @@ if (port !== null) {
 
 function optionsFor(
   seed: number,
+  explain: boolean,
   { faults, plan, twice }: SimulateRequest,
   own: SimulateOptions,
 ): SimulateOptions {
@@ -81,15 +84,18 @@ function optionsFor(
     seeds: 1,
     firstSeed: seed,
     failuresMax: 1,
-    shrink: plan === undefined,
+    shrink: explain && plan === undefined,
   }
 }
 
-async function portable({ failures, ...rest }: SimulationReport): Promise<SeedReport> {
+async function portable(
+  { failures, ...rest }: SimulationReport,
+  explain: boolean,
+): Promise<SeedReport> {
   const [failure] = failures
   if (failure === undefined) return { ...rest, failure: undefined }
   const { seed, name, message, atMs, fixture, trace } = failure
-  const timeline = await failure.timeline?.()
+  const timeline = explain ? await failure.timeline?.() : undefined
   return {
     ...rest,
     failure: {

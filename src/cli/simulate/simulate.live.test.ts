@@ -49,6 +49,21 @@ const files = {
   'hangs.mjs': `export function scenario(world) {
       world.client('c', async () => { while (world.seed === 2) {} })
     }`,
+  // Later seeds fail at once, the first that fails takes its time.
+  'several.mjs': `${wait}
+    export const options = { faults: 'none' }
+    export function scenario(world) {
+      world.client('c', async (runtime) => {
+        if (world.seed === 11) for (let i = 0; i < 200_000; i++) await undefined
+        if (world.seed >= 11) world.fail('late', 'seed ' + world.seed)
+      })
+    }`,
+  'undecided.mjs': `${wait}
+    export const options = { faults: 'none' }
+    export function scenario(world) {
+      world.client('c', (runtime) => wait(runtime, 1))
+      if (world.seed > 2) world.check({ name: 'oracle', judge: () => ({ verdict: 'unknown' }) })
+    }`,
   'leaks.mjs': `let runs = 0
     export function scenario(world) {
       world.client('c', (runtime) => new Promise((done) => runtime.timers.schedule(++runs, done)))
@@ -87,6 +102,21 @@ describe('holdfast simulate', () => {
   it('lets --faults overrule the scenario', async () => {
     const calm = await simulate('fails.mjs', '--seeds', '10', '--faults', 'pause,slow-disk')
     expect(calm.output).not.toContain('it is dead')
+  })
+
+  it('shows the first failing seed, however many threads there are', async () => {
+    for (const workers of ['1', '2', '5']) {
+      const { code, output } = await simulate('several.mjs', '--workers', workers)
+      expect(output).toContain('FAILED  seed 11 at')
+      expect(code).toBe(1)
+    }
+  })
+
+  it('says which judges could not decide, and counts no such seed', async () => {
+    const { code, output } = await simulate('undecided.mjs', '--seeds', '5')
+    expect(output).toContain('5 seeds (2 count)')
+    expect(output).toMatch(/UNDECIDED by a judge:\n {2}3 {2}oracle: unknown/)
+    expect(code).toBe(0)
   })
 
   it('stops a seed that never comes back, and names it', async () => {
@@ -130,6 +160,7 @@ describe('holdfast simulate', () => {
       'registry',
       'rpc',
       'saga',
+      'shop',
       'work',
     ])
     for (const name of names) {

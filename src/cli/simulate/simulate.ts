@@ -2,90 +2,60 @@
  * `holdfast simulate`: runs a scenario over many seeds, says how it goes, and shows the first failure with
  * all that is needed to see it again.
  */
-import { writeFileSync } from 'node:fs'
 import process from 'node:process'
-import { scenarios } from '../../testing/scenarios/registry.ts'
+import { ledgerCommand } from './ledger.ts'
+import { knownScenarios } from './load-scenario.ts'
 import { type SimulateRequest, simulateRequest, simulateUsage } from './request.ts'
-import { runSeeds } from './seed-pool.ts'
+import { runSeeds, type SeedSource } from './seed-pool.ts'
 import type { SeedFailure } from './seed-worker.ts'
+import { progressLine, tellFailure, tellHung } from './told.ts'
 import { total } from './total.ts'
 
 /** @returns the exit code: 0 or 1. @throws {InvalidArgumentError} asked wrongly. */
 export async function simulateCommand(args: readonly string[]): Promise<number> {
   const request = args.includes('--help') ? undefined : simulateRequest(args)
   if (request === undefined) {
-    const names = Object.entries(scenarios).map(
-      ([name, { about }]) => `  ${name.padEnd(12)}${about}`,
-    )
+    const names = knownScenarios().map(([name, about]) => `  ${name.padEnd(12)}${about}`)
     process.stdout.write(`${simulateUsage}\n\nbuilt-in scenarios:\n${names.join('\n')}\n`)
     return 0
   }
+  if (request.ledger !== undefined) return ledgerCommand(request, request.ledger)
   const sum = total()
+  // The last one told is the first in order: whatever fails later in order is not told.
   let failure: SeedFailure | undefined
   let hung: number | undefined
   const showing = progressLine(() => sum.line())
   try {
-    await runSeeds(request, () => failure !== undefined || hung !== undefined, {
-      ran(report) {
+    await runSeeds(request, consecutive(request), {
+      ran(_, report) {
         sum.add(report)
-        failure ??= report.failure
+        if (report.failure === undefined) return
+        failure = report.failure
+        hung = undefined
       },
-      hung(seed) {
-        hung ??= seed
+      hung(_, seed) {
+        hung = seed
+        failure = undefined
       },
     })
   } finally {
     showing.stop()
   }
   process.stdout.write(`${sum.line()}\n`)
-  if (failure !== undefined) return failed(request, failure)
-  if (hung !== undefined) {
-    process.stdout.write(
-      `seed ${hung} did not come back within ${request.seedSecondsMax} s: an endless loop?\n` +
-        `replay: ${replayLine(request, hung)}\n`,
-    )
-    return 1
-  }
-  return sum.verdict(process.stdout)
-}
-
-function failed(request: SimulateRequest, failure: SeedFailure): number {
-  const { seed, name, message, atMs, fixture, text, html } = failure
-  const lines = [
-    `FAILED  seed ${seed} at ${atMs} ms: ${name}: ${message}`,
-    '',
-    text,
-    '',
-    `replay: ${replayLine(request, seed)}`,
-  ]
-  if (fixture !== undefined) {
-    lines.push(
-      `or save the line below and run: holdfast simulate ${request.target} --plan SAVED.json`,
-    )
-    lines.push(fixture)
-  }
-  if (request.html !== undefined) {
-    writeFileSync(request.html, html)
-    lines.push(`picture: ${request.html}`)
-  }
-  process.stdout.write(`${lines.join('\n')}\n`)
+  if (failure !== undefined) await tellFailure(request, failure)
+  else if (hung !== undefined) tellHung(request, hung)
+  else return sum.verdict(process.stdout)
   return 1
 }
 
-function replayLine({ target, faults }: SimulateRequest, seed: number): string {
-  const kinds = typeof faults === 'string' ? faults : faults?.join(',')
-  return `holdfast simulate ${target} --seed ${seed}${kinds === undefined ? '' : ` --faults ${kinds}`}`
-}
-
-/** On a terminal one line that changes; elsewhere a line now and then. */
-function progressLine(line: () => string): { stop(): void } {
-  const { stderr } = process
-  const show = (): void => void stderr.write(stderr.isTTY ? `\r\x1b[K${line()}` : `${line()}\n`)
-  const timer = setInterval(show, stderr.isTTY ? 200 : 5_000)
-  return {
-    stop() {
-      clearInterval(timer)
-      if (stderr.isTTY) stderr.write('\r\x1b[K')
-    },
+/** One after the other, until there are enough or time is up. */
+function consecutive({ firstSeed, seeds, minutes }: SimulateRequest): SeedSource {
+  const endMs = minutes === undefined ? Number.POSITIVE_INFINITY : Date.now() + minutes * 60_000
+  let index = 0
+  return () => {
+    if (index >= seeds || Date.now() >= endMs) return undefined
+    const next = { index, seed: firstSeed + index }
+    index++
+    return next
   }
 }
