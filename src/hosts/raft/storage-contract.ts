@@ -15,16 +15,28 @@ export interface RaftStorage {
    * Makes these writes durable together, with one sync (none if none asks for it). Calls must not overlap.
    * @throws {UnavailableError} the disk is full: nothing was written, the member may hand over and stop.
    * @throws {OutcomeUnknownError} a write or sync failed part way. The storage refuses all after it.
+   * @throws {InvalidArgumentError} the entries leave a gap: nothing was written.
    */
   write(batch: readonly RaftWrite[]): Promise<void>
-  /** Writes a snapshot beside the old one and puts it in its place once it is durable and checked. */
+  /**
+   * Writes a snapshot beside the old one and puts it in its place once it is durable and checked. One that
+   * is not newer than the last is ignored.
+   * @throws {UnavailableError} the old one is still in place. @throws {OutcomeUnknownError} either is.
+   */
   saveSnapshot(mark: SnapshotMark, pieces: Iterable<Uint8Array>): Promise<void>
-  /** Receives a snapshot piece by piece from another member; resumes after a broken link. */
+  /**
+   * Receives a snapshot piece by piece from another member. Asked again with the same mark, it goes on
+   * where the last one stopped, and that one is over; with another mark it begins anew.
+   */
   receiveSnapshot(mark: SnapshotMark): Promise<SnapshotReceiver>
-  /** Whole segments of the log below this index may go. */
+  /**
+   * Whole segments of the log below `keepFrom` may go.
+   * @throws {InvalidArgumentError} no snapshot at `mark` or later is in place, or `keepFrom` is behind it.
+   */
   compact(mark: SnapshotMark, keepFrom: number): Promise<void>
   /** After an installed snapshot: the log is what follows `mark` if it agrees there, else empty. */
   resetLog(mark: SnapshotMark): Promise<void>
+  /** Of the log, on disk. */
   sizeBytes(): number
   close(): Promise<void>
 }
@@ -42,11 +54,19 @@ export interface StoredSnapshot {
 export interface SnapshotReceiver {
   /** Where to go on: what is already here and whole. */
   readonly position: number
+  /** @throws {CorruptDataError} it does not fit to what is here: all of it is dropped, begin anew. */
   accept(position: number, bytes: Uint8Array): Promise<void>
-  /** Checks the whole and makes it durable, but not yet the member's own: see `adopt`. */
+  /**
+   * Checks the whole and makes it durable, but not yet the member's own: see `adopt`.
+   * @throws {CorruptDataError} it is dropped.
+   */
   finish(sizeBytes: number): Promise<void>
-  /** Puts it in place of the member's snapshot. */
+  /**
+   * Puts it in place of the member's snapshot, and the log behind it as for `resetLog`: both or neither,
+   * whenever a crash comes. An older one than the member has is dropped.
+   */
   adopt(): Promise<void>
+  /** Drops what is here. A broken link is no reason to: see `receiveSnapshot`. */
   abandon(): Promise<void>
 }
 
