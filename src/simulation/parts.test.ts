@@ -127,11 +127,12 @@ describe('plans', () => {
     const plan = planFaults(5, { kinds: faultKinds, faultsMax: 20, durationMs: 60_000 })
     const needed = plan.at(-2)?.id
     let failed = 0
-    const shrunk = await shrinkPlan(plan, async (candidate) => {
+    const oneNeeded = async (candidate: readonly Fault[]): Promise<boolean> => {
       const fails = candidate.some(({ id }) => id === needed)
       if (fails) failed += 1
       return fails
-    })
+    }
+    const shrunk = await shrinkPlan(plan, oneNeeded, () => true)
     expect([shrunk.map(({ id }) => id), failed]).toEqual([[needed], 1])
   })
 

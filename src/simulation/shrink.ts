@@ -2,9 +2,10 @@
  * Makes a failing run small: fewer faults, then shorter faults, then fewer processes where the scenario can do
  * without. Draws are keyed, so leaving a fault out changes little else.
  *
- * Most bugs need one fault or two, and a run that fails often takes far longer than one that passes. So the smallest
- * plans come first: none, then each fault alone. Only then what is left is cut down from above, by delta
- * debugging (Zeller and Hildebrandt 2002, ddmin); and as that may end where two others would do, all pairs come last.
+ * Most bugs need one fault or two. Delta debugging (Zeller and Hildebrandt 2002, ddmin) cuts the plan down from above,
+ * at the price of many runs that fail; it may end with some faults where one other would do, so each alone and all
+ * pairs are tried as well. Where a run that fails takes far longer than one that passes, as when it waits in vain for
+ * progress, each alone is tried first.
  */
 import type { Fault } from './world.ts'
 
@@ -20,6 +21,8 @@ export interface ShrinkLimits {
   readonly runsMax?: number
   /** Says that time is up. */
   readonly isOver?: () => boolean
+  /** Asked after the run without faults: does the whole case take far longer than it? */
+  readonly isFailingLong?: () => boolean
 }
 
 type Fails = (candidate: Candidate) => Promise<boolean>
@@ -32,11 +35,15 @@ export async function shrinkCase(
   faults: readonly Fault[],
   optional: readonly string[],
   fails: Fails,
-  { runsMax = 2_000, isOver = () => false }: ShrinkLimits = {},
+  { runsMax = 2_000, isOver = () => false, isFailingLong = () => false }: ShrinkLimits = {},
 ): Promise<Candidate> {
   let runs = 0
   const stillFails: Fails = async (candidate) => !isOver() && ++runs <= runsMax && fails(candidate)
-  const fewest = await shrinkPlan(faults, (plan) => stillFails({ faults: plan, absent: [] }))
+  const fewest = await shrinkPlan(
+    faults,
+    (plan) => stillFails({ faults: plan, absent: [] }),
+    isFailingLong,
+  )
   const shorter = await shorten(fewest, (plan) => stillFails({ faults: plan, absent: [] }))
   let absent: readonly string[] = []
   for (const name of optional) {
@@ -55,12 +62,26 @@ export async function shrinkCase(
 export async function shrinkPlan(
   plan: readonly Fault[],
   fails: (plan: readonly Fault[]) => Promise<boolean>,
+  isFailingLong: () => boolean = () => false,
 ): Promise<readonly Fault[]> {
   if (plan.length === 0 || (await fails([]))) return []
   if (plan.length === 1) return plan
-  for (const fault of plan) if (await fails([fault])) return [fault]
+  const aloneFirst = isFailingLong()
+  const first = aloneFirst ? await anyAlone(plan, fails) : undefined
+  if (first !== undefined) return first
   const smallest = await cutDown(plan, fails)
-  return smallest.length <= 2 ? smallest : ((await anyPair(plan, fails)) ?? smallest)
+  if (smallest.length === 1) return smallest
+  const alone = aloneFirst ? undefined : await anyAlone(plan, fails)
+  if (alone !== undefined || smallest.length === 2) return alone ?? smallest
+  return (await anyPair(plan, fails)) ?? smallest
+}
+
+async function anyAlone(
+  plan: readonly Fault[],
+  fails: (plan: readonly Fault[]) => Promise<boolean>,
+): Promise<readonly Fault[] | undefined> {
+  for (const fault of plan) if (await fails([fault])) return [fault]
+  return undefined
 }
 
 async function cutDown(

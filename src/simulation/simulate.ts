@@ -73,7 +73,7 @@ async function explained(
   const eventsMax = Math.min(settings.eventsMax, 2 * events + 100_000)
   const within: Run = (given) => run({ eventsMax, ...given })
   const whole: Candidate = { faults: failure.faults, absent: [...settings.absent] }
-  const least = shrinks ? await shrunk(platform, failure, optional, within) : whole
+  const least = shrinks ? await shrunk(platform, failure, { optional, events }, within) : whole
   const { durationMs, livenessMs, rough } = settings
   const fixture: Fixture = {
     format: 1,
@@ -104,16 +104,20 @@ const shrinkMs = 10_000
 function shrunk(
   platform: Platform,
   { name, kind, faults }: SimulationFailure,
-  optional: readonly string[],
+  { optional, events }: Pick<RunResult, 'optional' | 'events'>,
   run: Run,
 ): Promise<Candidate> {
+  let lastEvents = events
+  const isFailingLong = (): boolean => events > 3 * lastEvents
   const endMs = (platform.elapsedMs?.() ?? 0) + shrinkMs
   const isOver = (): boolean => (platform.elapsedMs?.() ?? 0) > endMs
   const fails = async (candidate: Candidate): Promise<boolean> => {
-    const { failure } = await run({ plan: candidate.faults, absent: new Set(candidate.absent) })
+    const absent = new Set(candidate.absent)
+    const { failure, events: ran } = await run({ plan: candidate.faults, absent })
+    lastEvents = ran
     return failure?.name === name && failure.kind === kind
   }
-  return shrinkCase(faults, optional, fails, { isOver })
+  return shrinkCase(faults, optional, fails, { isOver, isFailingLong })
 }
 
 interface Settings extends Omit<RunOptions, 'seed' | 'plan'> {
