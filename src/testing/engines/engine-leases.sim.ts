@@ -29,6 +29,7 @@ export interface EngineLeaseTrial {
   engine(world: World): Engine<DriverStores & { readonly leases: LeaseStore }>
   /** Plants a bug. */
   readonly broken?: (store: LeaseStore) => LeaseStore
+  /** 0: something else decides how long it lasts. */
   readonly lastsMs?: number
 }
 
@@ -89,7 +90,7 @@ export function engineLeaseTrial(trial: EngineLeaseTrial): (world: World) => voi
         }
       })
     }
-    world.client('patience', (runtime) => sleep(runtime.timers, lastsMs))
+    if (lastsMs > 0) world.client('patience', (runtime) => sleep(runtime.timers, lastsMs))
     world.afterHealing('the name goes round again', async (runtime) => {
       const before = judge.grants
       while (judge.grants < before + 5) await sleep(runtime.timers, 500)

@@ -18,14 +18,15 @@ export interface EngineRegistryTrial {
   engine(world: World): Engine<DriverStores & { readonly registry: Registry }>
   /** Plants a bug. */
   readonly broken?: (registry: Registry) => Registry
+  /** 0: something else decides how long it lasts. */
+  readonly lastsMs?: number
 }
 
 const keys = ['one', 'two', 'three'] as const
 const ttlMs = 2_000
-const lastsMs = 15_000
 
 export function engineRegistryTrial(trial: EngineRegistryTrial): (world: World) => void {
-  const { broken = (registry) => registry } = trial
+  const { broken = (registry) => registry, lastsMs = 15_000 } = trial
   return (world) => {
     const engine = trial.engine(world)
     const owners = new Map<string, { readonly session: Session; readonly machine: string }>()
@@ -74,7 +75,7 @@ export function engineRegistryTrial(trial: EngineRegistryTrial): (world: World) 
       },
       { protected: true },
     )
-    world.client('patience', (runtime) => sleep(runtime.timers, lastsMs))
+    if (lastsMs > 0) world.client('patience', (runtime) => sleep(runtime.timers, lastsMs))
     world.afterHealing('the watcher believes what is listed', async (runtime) => {
       const { registry } = engine.connect(runtime)
       for (let tries = 0; tries < 300; tries += 1) {
