@@ -9,6 +9,7 @@
  * different entries.
  */
 import type { Entry, MemberId } from './entry.ts'
+import { encodeConfiguration } from './entry-codec.ts'
 import { entryAt, lastIndexOf, termAt } from './log.ts'
 import type { RaftState } from './state.ts'
 
@@ -92,6 +93,9 @@ export function raftInvariants(): RaftInvariants {
       if (prevTerm !== undefined && prevTerm > entry.term) {
         return `${who(state)}: the term falls at ${index}`
       }
+      if (entry.kind === 'configuration' && !isPlaced(state, entry)) {
+        return `${who(state)}: the configuration of entry ${index} is not in its list`
+      }
       const others = placed[index]
       const same = others?.find((other) => other.entry.term === entry.term)
       if (others === undefined) placed[index] = [{ entry, prevTerm }]
@@ -167,7 +171,25 @@ function marksAreInOrder(state: RaftState): string | undefined {
     commit <= lastIndexOf(log) &&
     durable <= taken &&
     taken <= lastIndexOf(log)
-  return inOrder ? undefined : `${who(state)}: its marks are out of order`
+  if (!inOrder) return `${who(state)}: its marks are out of order`
+  return isInForce(state) ? undefined : `${who(state)}: a configuration that is not in its log`
+}
+
+/** The last configuration in the log is in force, committed or not (thesis, 4.1). */
+function isPlaced(state: RaftState, entry: Entry & { readonly kind: 'configuration' }): boolean {
+  if (entry.index <= state.log.snapshot.index) return true
+  return state.configurations.some(
+    ({ index, configuration }) => index === entry.index && configuration === entry.configuration,
+  )
+}
+
+/** None in force that is not in the log. */
+function isInForce({ configurations, log }: RaftState): boolean {
+  const placed = configurations[configurations.length - 1]
+  if (placed === undefined) return false
+  if (placed.index <= log.snapshot.index) return true
+  const entry = entryAt(log, placed.index)
+  return entry?.kind === 'configuration' && entry.configuration === placed.configuration
 }
 
 function who({ settings, term }: RaftState): string {
@@ -180,7 +202,11 @@ function sameEntry(left: Entry, right: Entry): boolean {
     return sameBytes(left.data, right.data)
   }
   if (left.kind === 'configuration' && right.kind === 'configuration') {
-    return JSON.stringify(left.configuration) === JSON.stringify(right.configuration)
+    // As bytes, because the order in which addresses were added says nothing.
+    return sameBytes(
+      encodeConfiguration(left.configuration),
+      encodeConfiguration(right.configuration),
+    )
   }
   return left.kind === right.kind
 }
