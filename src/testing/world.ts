@@ -26,6 +26,7 @@ export type Scenario = (world: World) => void | Promise<void>
 /**
  * Runs the scenario in a fresh world per seed. It returns a report whatever happens in the worlds.
  * @throws {InvalidArgumentError} an option is out of range.
+ * @throws {ConfigurationError} the scenario opens SQL, and there is no SQLite to be had.
  */
 export function simulate(options: SimulateOptions, scenario: Scenario): Promise<SimulationReport> {
   return simulateWorld(options, (world) => scenario(furnished(world)))

@@ -1,4 +1,4 @@
-/** docs/simulation.md does what it says: its program fails twice, as told, and holds in the end. */
+/** docs/simulation.md does what it says: its programs fail as told, and hold in the end. */
 import { spawnSync } from 'node:child_process'
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -9,9 +9,9 @@ import { afterAll, expect, it } from 'vitest'
 
 const root = fileURLToPath(new URL('../../..', import.meta.url))
 const page = readFileSync(join(root, 'docs', 'simulation.md'), 'utf8')
-const [program = '', table = '', insert = '', listen = ''] = [
-  ...page.matchAll(/```js\n([\s\S]*?)```/g),
-].map(([, code]) => code)
+const blocks = [...page.matchAll(/```js\n([\s\S]*?)```/g)].map(([, code]) => code)
+const [program = '', table = '', insert = '', listen = '', kept = '', judged = '', mended = ''] =
+  blocks
 
 const folder = mkdtempSync(join(tmpdir(), 'course-'))
 afterAll(() => rmSync(folder, { recursive: true }))
@@ -53,4 +53,32 @@ it('from a program to two bugs, and to none', () => {
   const [third, fine] = simulate(careful, '--seeds', '400')
   expect(fine.trimEnd().split('\n').at(-1)).toBe('ok')
   expect(third).toBe(0)
+
+  // Kept as a test, it is green; with the first program it is red, and says how to see it again.
+  writeFileSync(join(folder, 'clicks.test.mjs'), kept)
+  expect(nodeTest()).toMatch(/pass 1\b/)
+  writeFileSync(join(folder, 'clicks.mjs'), program)
+  const red = nodeTest()
+  expect(red).toMatch(/fail 1\b/)
+  expect(red).toMatch(/HOLDFAST_SEED=\d+ and the same command/)
+})
+
+function nodeTest(): string {
+  const { stdout } = spawnSync(process.execPath, ['--test', 'clicks.test.mjs'], {
+    cwd: folder,
+    encoding: 'utf8',
+    env: { PATH: process.env.PATH },
+  })
+  return stdout
+}
+
+it('a judge finds the copy that was trusted for too long', () => {
+  const [first, careless] = simulate(judged, '--seeds', '300')
+  expect(careless).toContain('linearizable(register): no order of')
+  expect(careless).toMatch(/"kind":"(pause|kill|machine-crash|partition)"/)
+  expect(first).toBe(1)
+  const careful = replaced(judged, /^ {8}return value .*\n/m, mended)
+  const [second, fine] = simulate(careful, '--seeds', '60')
+  expect(fine.trimEnd().split('\n').at(-1)).toBe('ok')
+  expect(second).toBe(0)
 })

@@ -14,6 +14,7 @@ export { patched } from './patched.ts'
 /**
  * Runs the scenario in a fresh world per seed. It returns a report whatever happens in the worlds.
  * @throws {InvalidArgumentError} an option is out of range.
+ * @throws {ConfigurationError} the scenario opens SQL, and there is no SQLite to be had.
  */
 export async function simulate(
   options: SimulateOptions,

@@ -22,15 +22,26 @@ export interface NodePlatformOptions {
 
 export function nodePlatform(options: NodePlatformOptions = {}): Platform {
   const byTurns = options.byTurns ?? false
+  // A machine without SQLite is not a misfortune of the world, but a run that cannot be.
+  let missing: unknown
   return {
     elapsedMs: realNow,
-    openDatabase: () => library().open(':memory:'),
+    openDatabase() {
+      try {
+        return library().open(':memory:')
+      } catch (error) {
+        missing ??= error
+        throw error
+      }
+    },
     drive: (step, unhandled, current = () => undefined) =>
       new Promise((resolve, reject) => {
         const turn = (): void => {
           try {
             const slice = !byTurns && drainsInPlace() ? sliceInPlace : sliceByTurns
-            if (slice(step, unhandled, current)) realImmediate(turn)
+            const more = slice(step, unhandled, current)
+            if (missing !== undefined) reject(missing)
+            else if (more) realImmediate(turn)
             else resolve()
           } catch (error) {
             reject(error)
