@@ -48,10 +48,11 @@ export function leaderClock(
   let alarm: { readonly timer: Timer; readonly atMs: number } | undefined
   let ticking = false
 
-  const leads = (term: number): boolean => {
-    const status = host.status()
-    return !signal.aborted && status.role === 'leader' && status.term === term
-  }
+  let role = host.status().role
+  let currentTerm = host.status().term
+
+  const leads = (term: number): boolean =>
+    !signal.aborted && role === 'leader' && currentTerm === term
 
   async function announce(term: number): Promise<void> {
     const clusterId = random.id('cluster-id')
@@ -98,10 +99,11 @@ export function leaderClock(
 
   /** Wakes up when the next thing ends. A timer that is too early asks again. */
   function arm(): void {
-    const now = stamp()
     const nextMs = machine.nextMomentMs()
-    if (now === undefined || nextMs === undefined || ticking) return
+    if (nextMs === undefined || ticking) return
     if (alarm !== undefined && alarm.atMs <= nextMs) return
+    const now = stamp()
+    if (now === undefined) return
     alarm?.timer.cancel()
     const timer = timers.schedule(Math.max(0, nextMs - now.nowMs) + 1, ring, { background: true })
     alarm = { timer, atMs: nextMs }
@@ -116,7 +118,10 @@ export function leaderClock(
     else arm()
   }
 
-  function follow({ role, term }: RaftHostStatus): void {
+  function follow(status: RaftHostStatus): void {
+    const { term } = status
+    role = status.role
+    currentTerm = term
     if (role !== 'leader') {
       base = undefined
       alarm?.timer.cancel()

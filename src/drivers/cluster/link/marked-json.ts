@@ -14,6 +14,8 @@ export function markedJson(value: unknown): string {
 
 /** @throws {SyntaxError} not such a text. */
 export function unmarkedJson(text: string): unknown {
+  // Most texts have no mark, and looking at every part costs more than all the rest.
+  if (!text.includes(`"${mark}`)) return JSON.parse(text)
   return JSON.parse(text, (_key, part: unknown) => {
     if (typeof part !== 'string' || !part.startsWith(mark)) return part
     return part[1] === 'n' ? BigInt(part.slice(2)) : part.slice(2)
