@@ -7,7 +7,7 @@ import type { Configuration, ConfigurationChange, Refusal } from './contract.ts'
 import { quorums } from './quorum.ts'
 import { current, type PaxosState } from './state.ts'
 
-const retiredMax = 1_000
+const retiredMax = 200
 
 /**
  * The configuration that a change asks for.

@@ -54,7 +54,7 @@ export interface Configuration {
   readonly quorums: Quorums
   /** Where each member is reached, opaque to the protocol. */
   readonly addresses: Readonly<Record<NodeId, string>>
-  /** Names that were members once and may never be again; the last 1_000. */
+  /** Names that were members once and may never be again; the last 200. */
   readonly retired: readonly NodeId[]
 }
 
