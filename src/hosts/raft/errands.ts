@@ -41,7 +41,7 @@ export function errands(runtime: Runtime): Errands {
     begin(kind, options) {
       if (options.signal?.aborted) throw new CancelledError('the wait was aborted before it began')
       count += 1
-      const id = `${runtime.identity.incarnation.slice(0, 16)}-e${count}`
+      const id = `errand-${count}`
       const wait = waiting<void>(
         runtime,
         options,

@@ -83,11 +83,12 @@ export function kvMachine(misfed: (message: string) => void): KvMachine {
       last = index
       return encoder.encode(answerTo(index, JSON.parse(decoder.decode(command))))
     },
-    *snapshot() {
+    snapshot() {
+      // Written down at once, not when it is read: what is applied meanwhile must not show.
       const text = JSON.stringify({ last, values: [...values], sessions: sessions.picture() })
       const bytes = encoder.encode(text)
       const half = Math.ceil(bytes.length / 2)
-      yield* [bytes.subarray(0, half), bytes.subarray(half)]
+      return [bytes.subarray(0, half), bytes.subarray(half)]
     },
     restore(pieces) {
       const text = decoder.decode(Buffer.concat(pieces))

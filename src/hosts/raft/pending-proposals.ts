@@ -60,6 +60,8 @@ export interface PendingProposals {
 const recentMax = 4_096
 
 export function pendingProposals(runtime: Runtime, options: PendingOptions): PendingProposals {
+  // Ids must be new after each start, even within one process: a leader knows those it has seen again.
+  const life = runtime.random.id('raft-proposals').slice(0, 16)
   let queue: Proposal[] = []
   /** Refused for want of a leader. */
   let parked: Proposal[] = []
@@ -161,8 +163,7 @@ export function pendingProposals(runtime: Runtime, options: PendingOptions): Pen
       while (queue.length > 0) {
         const batch = nextBatch()
         batches += 1
-        // Unique over restarts, too: a leader knows the ids of those it has seen.
-        const id = `${runtime.identity.incarnation.slice(0, 16)}-${batches}`
+        const id = `${life}-${batches}`
         for (const proposal of batch) proposal.place = 'machine'
         handed.set(id, batch)
         taken.push({ id, commands: batch.map(({ command }) => command) })

@@ -36,6 +36,8 @@ export interface PendingReadOptions {
 
 export function pendingReads(runtime: Runtime, options: PendingReadOptions): PendingReads {
   type Readers = Waiting<void>[]
+  // An answer to a question of an earlier start must not pass for one of this.
+  const life = runtime.random.id('raft-reads').slice(0, 16)
   const asking: Record<By, Readers> = { quorum: [], lease: [] }
   const asked = new Map<string, Readers>()
   let parked: Readers = []
@@ -73,7 +75,7 @@ export function pendingReads(runtime: Runtime, options: PendingReadOptions): Pen
         asking[by] = []
         if (readers.length === 0) continue
         questions += 1
-        const id = `${runtime.identity.incarnation.slice(0, 16)}-r${questions}`
+        const id = `${life}-r${questions}`
         asked.set(id, readers)
         taken.push({ id, by })
       }

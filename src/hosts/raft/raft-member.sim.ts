@@ -108,7 +108,7 @@ async function life(
       machine,
       observer: reaching(world),
       raft: { ...timing, leaseDrift: 0.02 },
-      snapshotEveryEntries: 25,
+      snapshotEveryEntries: 15,
       keepEntries: 4,
       segmentBytes: 8_192,
     },

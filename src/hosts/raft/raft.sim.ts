@@ -39,7 +39,7 @@ export const raftTrialFaults: readonly FaultKind[] = [
 ]
 
 export interface RaftTrialOptions {
-  /** Voters; one seed in four has five. Default 3. */
+  /** Voters; one seed in eight has five. Default 3. */
   readonly voters?: 3 | 5
   /** How long clients work before the healing, in virtual time. */
   readonly lastsMs?: number
@@ -48,7 +48,7 @@ export interface RaftTrialOptions {
 
 export function raftTrial(options: RaftTrialOptions = {}): (world: World) => void {
   return (world) => {
-    const votersMin = options.voters ?? (world.seed % 4 === 0 ? 5 : 3)
+    const votersMin = options.voters ?? (world.seed % 8 === 0 ? 5 : 3)
     const names = Array.from({ length: votersMin + 1 }, (_, index) => `m${index}`)
     const trial: Trial = {
       world,
@@ -66,7 +66,7 @@ export function raftTrial(options: RaftTrialOptions = {}): (world: World) => voi
         .machine(name)
         .process(`member-${name}`, (runtime) => memberProgram(trial, name, runtime))
     }
-    world.client('clock', (runtime) => sleep(runtime.timers, options.lastsMs ?? 3_000))
+    world.client('clock', (runtime) => sleep(runtime.timers, options.lastsMs ?? 1_500))
     world.afterHealing('all serve and agree', (runtime) => allServeAndAgree(trial, runtime))
     world.check(linearizable(kvModel))
   }
