@@ -73,7 +73,7 @@ function freshSeeds() {
       `fresh seeds: ${name}`,
       simulate(name, seeds),
     ]),
-    ['fresh seeds: shop', simulate('build/shop/trial/scenario.js', 15)],
+    ['fresh seeds: shop', simulate('shop', 15)],
   ]
 }
 

@@ -148,7 +148,8 @@ export async function runOnce(
 
   function fail(name: string, message: string, error?: unknown, kind = kindOf(error)): void {
     if (failure !== undefined) return
-    film?.mark('violation', events.current()?.name, `${name}: ${message}`)
+    const lane = phase === 'over' ? undefined : events.current()?.name
+    film?.mark('violation', lane, `${name}: ${message.split('\n', 1)[0]}`)
     failure = {
       seed: options.seed,
       name,

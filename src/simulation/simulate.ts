@@ -93,7 +93,8 @@ async function explained(
       const { recording } = drawn
       const { name, message } = drawn.failure ?? failure
       if (recording === undefined) throw new Error('nothing was recorded')
-      return timelineOf(recording, `seed ${failure.seed}: ${name}: ${message}`)
+      const [first] = message.split('\n')
+      return timelineOf(recording, `seed ${failure.seed}: ${name}: ${first}`)
     },
   }
 }

@@ -10,6 +10,7 @@ interface Line {
   readonly text: string
   /** Shown however long ago it was. */
   readonly blamed?: boolean
+  readonly fault?: boolean
 }
 
 const signs: Readonly<Record<MarkKind, string>> = {
@@ -34,13 +35,17 @@ export function timelineText(recording: Recording, title: string, linesMax: numb
     ...recording.marks.map((mark) => markLine(mark, lanes)),
     ...recording.operations.flatMap((operation) => operationLines(operation, lanes)),
     ...recording.bands.flatMap(({ kind, text, fromUs, untilUs }) => [
-      { atUs: fromUs, cells: [], text: `▼ ${kind}: ${text}` },
-      ...(untilUs === undefined ? [] : [{ atUs: untilUs, cells: [], text: `▲ ${kind} is over` }]),
+      { atUs: fromUs, cells: [], text: `▼ ${kind}: ${text}`, fault: true },
+      ...(untilUs === undefined
+        ? []
+        : [{ atUs: untilUs, cells: [], text: `▲ ${kind} is over`, fault: true }]),
     ]),
   ]
   // Sorting is stable: what happened at one instant stays in the order of recording.
-  const all = lines.sort((left, right) => left.atUs - right.atUs)
-  const last = all.filter(({ blamed }, index) => blamed || index >= all.length - linesMax)
+  const last = shown(
+    lines.sort((left, right) => left.atUs - right.atUs),
+    linesMax,
+  )
   const legend = lanes.map((lane, index) => `  ${letterOf(index)} = ${lane}`)
   const head = lanes.map((_, index) => letterOf(index).padEnd(width)).join('')
   return [
@@ -52,6 +57,20 @@ export function timelineText(recording: Recording, title: string, linesMax: numb
     'legend: ○ start  □ end  ✗ death  ⏸ pause  ■ durable  ! violation  ─▶ arrived  ┄× never came',
     ...(recording.operations.length === 0 ? [] : ['        ┬ call  ┴ its answer']),
   ].join('\n')
+}
+
+/**
+ * The end of the run; or, where a judge blames something, what led to the last of it, with all that is
+ * blamed and every fault in between.
+ */
+function shown(lines: readonly Line[], linesMax: number): readonly Line[] {
+  const first = lines.findIndex(({ blamed }) => blamed === true)
+  if (first < 0) return lines.slice(-linesMax)
+  const end = lines.findLastIndex(({ blamed }) => blamed === true)
+  return lines.filter(({ blamed, fault }, index) => {
+    if (index > end) return fault === true && index === lines.length - 1
+    return blamed === true || index > end - linesMax || (fault === true && index > first)
+  })
 }
 
 function letterOf(index: number): string {
@@ -75,7 +94,8 @@ function markLine({ kind, lane, atUs, text }: Mark, lanes: readonly string[]): L
   const at = laneOf(lane, lanes)
   const cells = lanes.map((_, index) => (index === at ? `${signs[kind]}  ` : '│  '))
   const label = kind === 'note' ? '' : kind === 'violation' ? 'VIOLATION ' : `${kind} `
-  return { atUs, cells, text: `${lane === undefined ? '' : `${lane}: `}${label}${text}` }
+  const fault = kind === 'kill' || kind === 'power-cut' || kind === 'pause' || kind === 'violation'
+  return { atUs, cells, text: `${lane === undefined ? '' : `${lane}: `}${label}${text}`, fault }
 }
 
 /** A call and its answer; what the judge blames is said to be part of the violation. */

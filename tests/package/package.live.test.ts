@@ -117,3 +117,10 @@ describe('the first program', () => {
     expect(status).toBe(0)
   }, 120_000)
 })
+
+it('the shop that comes along is put on trial by its name', () => {
+  const shop = ['node_modules/.bin/holdfast', 'simulate', 'shop', '--seeds', '4', '--workers', '2']
+  // On Node 20 the test before this one has installed a SQLite.
+  const { stdout, stderr } = spawnSync(process.execPath, shop, { cwd: folder, encoding: 'utf8' })
+  expect(`${stdout}${stderr}`).toMatch(/^ok$/m)
+}, 120_000)
