@@ -6,13 +6,13 @@ import { expectClean } from './index.ts'
 import { updateUnderLock } from './under-lock.sim.ts'
 
 it('G-14: three processes under one lock are right under every fault', async () => {
-  const report = await simulate({ seeds: 60, faults: 'all' }, async (world) => {
+  const report = await simulate({ seeds: 30, faults: 'all' }, async (world) => {
     const store = world.embedded() // a store on its own machine, behind a network
     for (const name of ['a', 'b', 'c'])
       world.node(name, (runtime) => updateUnderLock(runtime, store))
     world.check(linearizable(register))
   })
-  expectClean(report, 30)
+  expectClean(report, 15)
 })
 
 it('G-14: a holder that trusts its own copy is found, and shrinks to what made it late', async () => {
