@@ -39,6 +39,7 @@ export interface MemberGround {
   readonly listen: string
   readonly advertise: string | undefined
   requireAddress(address: string): void
+  outputs(outputs: RaftOutputs): RaftOutputs
   watch(state: RaftState): void
 }
 
@@ -131,7 +132,8 @@ export async function member(ground: MemberGround): Promise<RaftHost> {
     return roads
   }
 
-  function carryOut(outputs: RaftOutputs): void {
+  function carryOut(taken: RaftOutputs): void {
+    const outputs = ground.outputs(taken)
     for (const message of outputs.send) roads?.send(message)
     if (outputs.write !== undefined) disk.write(outputs.write)
     for (const { ticket, message } of outputs.sendAfter) disk.after(ticket, message)

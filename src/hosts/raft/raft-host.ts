@@ -4,6 +4,7 @@
  */
 import { ConfigurationError } from '../../errors.ts'
 import { silentObserver } from '../../observability/observer.ts'
+import type { RaftOutputs } from '../../protocols/raft/contract.ts'
 import { raft } from '../../protocols/raft/raft.ts'
 import type { RaftState } from '../../protocols/raft/state.ts'
 import type { Runtime } from '../../runtime/runtime.ts'
@@ -24,6 +25,10 @@ export interface RaftHostParts {
   /** `undefined`: by the secrets, or loopback only. */
   readonly seal: Seal | undefined
   readonly versions: { readonly min: number; readonly max: number }
+  /** What the machine answers may be changed here before it is carried out: for planted bugs. */
+  outputs(outputs: RaftOutputs): RaftOutputs
+  /** Takes any disk for the one a member always had: a planted bug. */
+  readonly forgetful: boolean
   /** Told the state after each turn, for invariants. */
   watch(state: RaftState): void
 }
@@ -32,6 +37,8 @@ const realParts: RaftHostParts = {
   openStorage: raftStorage,
   seal: undefined,
   versions: protocolVersions,
+  outputs: (outputs) => outputs,
+  forgetful: false,
   watch() {},
 }
 
@@ -79,6 +86,7 @@ export async function raftHostOf(
       listen,
       advertise,
       requireAddress: (address) => requireAddress('the address of a member', address),
+      outputs: parts.outputs,
       watch: parts.watch,
     }
     return await member(ground)
@@ -104,7 +112,7 @@ function sealOf(
 
 function selfOf(
   { id, clusterId }: RaftHostOptions,
-  { versions }: RaftHostParts,
+  { versions, forgetful }: RaftHostParts,
   chosen: Seal,
   { diskId }: RaftStorage,
   known: Pins,
@@ -118,7 +126,7 @@ function selfOf(
     seal: chosen,
     // A dead address must not cost more than an election.
     greetingMs: Math.max(200, Math.min(5_000, settings.electionMs)),
-    approve: known.approve,
+    approve: forgetful ? () => Promise.resolve(true) : known.approve,
   }
 }
 

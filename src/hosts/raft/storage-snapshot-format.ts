@@ -64,7 +64,8 @@ interface BlockWriter {
 }
 
 function blockWriter(file: DiskFile, id: Uint8Array): BlockWriter {
-  const run = new Uint8Array(runBlocks * blockBytes)
+  // Most snapshots of a young member fit in one block.
+  let run = new Uint8Array(blockBytes)
   let used = crcBytes
   let start = 0
 
@@ -87,8 +88,10 @@ function blockWriter(file: DiskFile, id: Uint8Array): BlockWriter {
         run.set(part, used)
         used += part.length
         done += part.length
-        if (used === run.length) await flush()
-        else if (used % blockBytes === 0) used += crcBytes
+        if (used === run.length) {
+          await flush()
+          if (run.length === blockBytes) run = new Uint8Array(runBlocks * blockBytes)
+        } else if (used % blockBytes === 0) used += crcBytes
       }
     },
     async end() {

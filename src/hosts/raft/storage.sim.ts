@@ -55,7 +55,7 @@ export const configuration: Configuration = {
 }
 
 export function storageTrial(options: StorageTrialOptions = {}): (world: World) => void {
-  const turns = options.turns ?? 20
+  const turns = options.turns ?? 40
   return (world) => {
     const safe = { term: 0, vote: undefined, entries: [], snapshotIndex: 0 }
     const truth: Truth = { safe, maybe: [], turns: 0, made: 0 }
@@ -66,7 +66,7 @@ export function storageTrial(options: StorageTrialOptions = {}): (world: World) 
         if (failure !== undefined && outcomeOf(failure) === 'invalid') {
           world.fail('refused', String(failure))
         }
-        await sleep(runtime.timers, 20)
+        await sleep(runtime.timers, 3)
       }
     })
     world.client('patience', async (runtime) => {
@@ -94,10 +94,10 @@ async function life(
     world,
     below: (bound) => Math.floor(runtime.random.fraction('trial') * bound),
   }
-  for (let turn = 1 + actor.below(4); turn > 0; turn--) {
-    const choice = actor.below(10)
-    if (choice < 7) await someWrites(actor)
-    else if (choice < 9) await ownSnapshot(actor)
+  for (let turn = 1 + actor.below(30); turn > 0; turn--) {
+    const choice = actor.below(16)
+    if (choice < 14) await someWrites(actor)
+    else if (choice < 15) await ownSnapshot(actor)
     else await foreignSnapshot(actor)
     truth.turns++
   }
@@ -196,6 +196,7 @@ async function judge(world: World, truth: Truth, storage: RaftStorage): Promise<
     world.fail('forgotten', `found\n     ${describeRestored(storage)}\nof ${expected}`)
     return
   }
+  if (truth.maybe.length > 0) world.reached('a write was cut short')
   if (truth.maybe.includes(found)) world.reached('a write that was cut short is there')
   truth.safe = found
   truth.maybe = []
@@ -222,7 +223,7 @@ function describeRestored({ restored }: RaftStorage): string {
 
 /** Two pieces, of which the second goes over several blocks now and then. */
 function picture(index: number): readonly Uint8Array[] {
-  return [numbered(index, 10), numbered(index, index % 7 === 0 ? 100_000 : 300)]
+  return [numbered(index, 10), numbered(index, index % 16 === 0 ? 100_000 : 300)]
 }
 
 /** A number, then filling that goes with it. */

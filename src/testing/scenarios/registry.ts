@@ -5,6 +5,7 @@
 import { lockTrial } from '../../coordination/lock.sim.ts'
 import { registryTrial } from '../../drivers/embedded/registry.sim.ts'
 import { workTrial, workTrialFaults } from '../../drivers/embedded/work-store.sim.ts'
+import { raftTrial, raftTrialFaults } from '../../hosts/raft/raft.sim.ts'
 import { decisionTrial } from '../../kernels/decision.sim.ts'
 import { leaseTrial } from '../../kernels/lease.sim.ts'
 import { queueTrial } from '../../messaging/queue.sim.ts'
@@ -65,6 +66,11 @@ export const scenarios: Readonly<Record<string, NamedScenario>> = {
     about: 'no message lost, none invented, one effect each, order by key',
     options: { faults: oneMachine, durationMs: 5_000, livenessMs: 300_000 },
     scenario: queueTrial(),
+  },
+  raft: {
+    about: 'whole members of a cluster: one history for all, whatever happens to a minority',
+    options: { faults: raftTrialFaults, durationMs: 1_500, livenessMs: 60_000 },
+    scenario: raftTrial(),
   },
   registry: {
     about: 'watchers miss nothing; nobody is listed longer than allowed',
