@@ -128,7 +128,19 @@ function chanceOf({ random }: Runtime): Readonly<Record<string, Callable>> {
     new Uint8Array(buffer, byteOffset, byteLength).set(random.bytes('crypto', byteLength))
     return view
   }
+  const fillPart = (view: Uint8Array, offset: unknown, size: unknown): Uint8Array => {
+    const from = typeof offset === 'number' ? offset : 0
+    const length = typeof size === 'number' ? size : view.byteLength - from
+    fill(new Uint8Array(view.buffer, view.byteOffset + from, length))
+    return view
+  }
   return {
+    'crypto.randomFillSync()': (view, offset, size) => fillPart(view as Uint8Array, offset, size),
+    'crypto.randomFill()'(view, ...rest) {
+      const filled = fillPart(view as Uint8Array, rest[0], rest[1])
+      queueMicrotask(() => void (rest.at(-1) as Callable)(null, filled))
+      return undefined
+    },
     'Math.random()': () => random.fraction('Math.random'),
     'crypto.getRandomValues()': fill,
     'crypto.randomUUID()': () => uuid(random.bytes('crypto', 16)),

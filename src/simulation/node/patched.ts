@@ -14,7 +14,9 @@ import process from 'node:process'
 import timers from 'node:timers'
 import timersPromises from 'node:timers/promises'
 import type { Runtime } from '../../runtime/runtime.ts'
+import { patchFiles } from './own-file-routes.ts'
 import { type Callable, ownAnswers } from './own-globals.ts'
+import { patchModuleCache } from './own-modules.ts'
 import { patchNetwork } from './own-network.ts'
 
 type Main = (runtime: Runtime) => Promise<void>
@@ -61,12 +63,24 @@ function patchModules(): void {
     [crypto, 'randomUUID', 'crypto.randomUUID()'],
     [crypto, 'randomBytes', 'crypto.randomBytes()'],
     [crypto, 'randomInt', 'crypto.randomInt()'],
+    [crypto, 'randomFillSync', 'crypto.randomFillSync()'],
+    [crypto, 'randomFill', 'crypto.randomFill()'],
+    [crypto.webcrypto, 'getRandomValues', 'crypto.getRandomValues()'],
+    [crypto, 'getRandomValues', 'crypto.getRandomValues()'],
     [timers, 'setTimeout', 'setTimeout()'],
     [timers, 'setInterval', 'setInterval()'],
     [timers, 'setImmediate', 'setImmediate()'],
     [timers, 'clearTimeout', 'clearTimeout()'],
     [timers, 'clearInterval', 'clearTimeout()'],
     [timers, 'clearImmediate', 'clearTimeout()'],
+    // Also those that tripwires watch in a world: libraries that are loaded now keep what they find.
+    [globalThis, 'setTimeout', 'setTimeout()'],
+    [globalThis, 'setInterval', 'setInterval()'],
+    [globalThis, 'setImmediate', 'setImmediate()'],
+    [globalThis, 'fetch', 'fetch()'],
+    [Date, 'now', 'Date.now()'],
+    [Math, 'random', 'Math.random()'],
+    [performance, 'now', 'performance.now()'],
     [globalThis, 'clearTimeout', 'clearTimeout()'],
     [globalThis, 'clearInterval', 'clearTimeout()'],
     [globalThis, 'clearImmediate', 'clearTimeout()'],
@@ -84,9 +98,12 @@ function patchModules(): void {
     Object.defineProperties(routed, Object.getOwnPropertyDescriptors(real))
     Reflect.set(owner, name, routed)
   }
-  patchNetwork(() => {
+  const current = (): Runtime | undefined => {
     const runtime = inside?.()
     return runtime !== undefined && patchedRuntimes.has(runtime) ? runtime : undefined
-  })
+  }
+  patchNetwork(current)
+  patchModuleCache(current)
+  patchFiles(current)
   syncBuiltinESMExports()
 }
