@@ -40,7 +40,7 @@ interface Truth {
 }
 
 export function logTrial(options: LogTrialOptions = {}): (world: World) => void {
-  const groups = options.groups ?? 30
+  const groups = options.groups ?? 40
   return (world) => {
     const truth: Truth = { records: [], safe: 0, removable: 0, groups: 0, made: 0 }
     const main = (runtime: Runtime): Promise<void> => writer({ world, runtime, truth, options })
@@ -51,7 +51,7 @@ export function logTrial(options: LogTrialOptions = {}): (world: World) => void 
         if (failure !== undefined && outcomeOf(failure) === 'invalid') {
           world.fail('refused', String(failure))
         }
-        await sleep(runtime.timers, 20)
+        await sleep(runtime.timers, 3)
       }
     })
     world.client('patience', async (runtime) => {
@@ -95,11 +95,13 @@ async function writer({ world, runtime, truth, options }: Writer): Promise<void>
   })
   const first = [...begins.values()][0] ?? 0
   judge(world, truth, first, found)
+  if (first + found.length > truth.safe) world.reached('what was not promised is there')
+  if (first + found.length < truth.records.length) world.reached('what was not promised is gone')
   truth.records.length = first + found.length
   truth.safe = truth.records.length
   count = truth.safe
   world.reached(found.length > 0 ? 'found something' : 'began')
-  for (let turn = 1 + below(4); turn > 0; turn--) {
+  for (let turn = 1 + below(20); turn > 0; turn--) {
     await oneGroup(log, truth, below, (more) => {
       count = (count ?? 0) + more
     })
