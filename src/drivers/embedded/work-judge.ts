@@ -83,10 +83,17 @@ export function workJudge(fail: (verdict: string, message: string) => void): Wor
   return {
     asks: latest.read,
     publishes(message, clock) {
-      if (known.has(message.id)) return
+      const notBeforeMs = clock.wallMs() + (message.delayMs ?? 0)
+      const before = known.get(message.id)
+      if (before !== undefined) {
+        // Asked again after a crash, by a clock that was set back: nobody knows which of them was stored.
+        const unseen = !before.confirmed && before.attempts.size === 0
+        if (unseen) before.notBeforeMs = Math.min(before.notBeforeMs, notBeforeMs)
+        return
+      }
       known.set(message.id, {
         message,
-        notBeforeMs: clock.wallMs() + (message.delayMs ?? 0),
+        notBeforeMs,
         confirmed: false,
         done: false,
         hasEffect: false,
