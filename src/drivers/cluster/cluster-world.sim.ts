@@ -11,6 +11,7 @@ import { sleep } from '../../runtime/sleep.ts'
 import type { Process, World } from '../../simulation/world.ts'
 import type { Engine, EngineClientOptions } from '../../testing/engines/engine.ts'
 import { type ClusterStores, openStores } from './cluster.ts'
+import type { Link } from './link/link.ts'
 import { type ClusterMachine, clusterMachine } from './machine/machine.ts'
 import { type ClusterMember, type MemberTrialParts, startMember } from './member.ts'
 import { type ClusterOperator, operatorOver } from './operator.ts'
@@ -24,6 +25,8 @@ export interface ClusterWorldOptions {
   readonly snapshotEveryEntries?: number
   /** Plants bugs. */
   readonly trial?: (runtime: Runtime, machine: ClusterMachine) => MemberTrialParts
+  /** Plants bugs between the ports and the cluster. */
+  readonly through?: (link: Link) => Link
   /** Default 300. */
   readonly electionMs?: number
 }
@@ -100,6 +103,7 @@ export function clusterWorld(world: World, options: ClusterWorldOptions = {}): C
         ...more,
       },
       undefined,
+      options.through,
     )
 
   return {

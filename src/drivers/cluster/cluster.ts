@@ -64,11 +64,15 @@ export function clusterStores(
   return openStores(runtime, options, sealed)
 }
 
-/** @param sealed `undefined` sends everything in the clear. */
+/**
+ * @param sealed `undefined` sends everything in the clear.
+ * @param through what trials put between.
+ */
 export function openStores(
   runtime: Runtime,
   options: ClusterOptions & { readonly namespace: string },
   sealed: Seal | undefined,
+  through: (link: Link) => Link = (link) => link,
 ): ClusterStores {
   const { members, namespace, readFrom = 'leader' } = options
   const { callTimeoutMs = 10_000, connectTimeoutMs = 1_000, answerTimeoutMs = 2_000 } = options
@@ -83,11 +87,11 @@ export function openStores(
     readFrom,
     ...times,
   })
-  return storesOver(runtime, link)
+  return storesOver(runtime, through(link))
 }
 
 /** The ports over a link. */
-export function storesOver(runtime: Runtime, link: Link): ClusterStores {
+function storesOver(runtime: Runtime, link: Link): ClusterStores {
   const registry = remoteRegistry(runtime, link, registryCapabilities)
   async function close(): Promise<void> {
     if (link.closed) return

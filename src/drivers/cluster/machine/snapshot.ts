@@ -267,7 +267,9 @@ function lineOf(text: string): Line {
   try {
     return unmarkedJson(text) as Line
   } catch (cause) {
-    throw new CorruptDataError('a snapshot with a line that cannot be read', { cause })
+    throw new CorruptDataError(`a snapshot with a line that cannot be read: ${text.slice(0, 60)}`, {
+      cause,
+    })
   }
 }
 
