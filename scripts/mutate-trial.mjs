@@ -11,7 +11,7 @@ import { configName } from './mutate-copy.mjs'
 
 const minutesMax = 15
 
-/** See `describe` in src/simulation/expect-clean.ts. */
+/** See `failureText` in src/simulation/expect-clean.ts. */
 const failedSeed = /seed (\d+) failed at [\d.]+ ms: (.+?): (.*)/
 
 export async function runTrial(folder, { kind, file, name }, seeds, { measures = false } = {}) {
