@@ -95,7 +95,7 @@ async function sleepers(count) {
   return (await run({ durationMs: 10_000_000 }, scenario)).perSecond
 }
 
-/** Five machines share one lock: a tenth of a second under it, half a second without, for ten minutes. */
+/** Five machines share one lock: each wants it about every two seconds, and holds it for a tenth of one. */
 async function fiveMachines(engineOf) {
   const scenario = (world) => {
     const engine = engineOf(world)
@@ -103,7 +103,7 @@ async function fiveMachines(engineOf) {
       world.machine(`m${index}`).process('worker', async (runtime) => {
         const { leases } = engine.connect(runtime)
         for (;;) {
-          await wait(runtime, 400 + runtime.random.fraction('pause') * 200)
+          await wait(runtime, 1_500 + runtime.random.fraction('pause') * 1_000)
           await withLock(runtime, leases, 'l', { ttlMs: 10_000 }, () => wait(runtime, 100))
         }
       })

@@ -6,11 +6,18 @@
  */
 import fs from 'node:fs'
 import { join, resolve } from 'node:path'
-import type { DiskFile } from '../../runtime/disk.ts'
 import type { Runtime } from '../../runtime/runtime.ts'
+import {
+  type Data,
+  type Encoding,
+  encoded,
+  errorOf,
+  OwnFile,
+  type OwnStats,
+  statsOf,
+  translated,
+} from './own-file.ts'
 
-type Encoding = BufferEncoding | { readonly encoding?: BufferEncoding | null } | null | undefined
-type Data = string | Uint8Array
 type Path = string | URL | Uint8Array
 
 const realReadFile: typeof fs.readFileSync = fs.readFileSync
@@ -123,92 +130,6 @@ interface Mode {
   readonly isNew: boolean
 }
 
-/** As much of a `FileHandle` as programs use. */
-class OwnFile {
-  readonly #file: DiskFile
-  readonly #path: string
-  readonly #appends: boolean
-  #position = 0
-
-  constructor(file: DiskFile, path: string, appends: boolean) {
-    this.#file = file
-    this.#path = path
-    this.#appends = appends
-  }
-
-  async read(buffer: Uint8Array, offset = 0, length = buffer.length - offset, at?: number | null) {
-    const bytes = await this.#file
-      .readAt(at ?? this.#position, length)
-      .catch(translated(this.#path))
-    buffer.set(bytes, offset)
-    if (typeof at !== 'number') this.#position += bytes.length
-    return { bytesRead: bytes.length, buffer }
-  }
-
-  /** `write(bytes, offset, length, position)` or `write(text, position, encoding)`. */
-  async write(data: Data, first?: number | null, second?: number | string, third?: number | null) {
-    const isText = typeof data === 'string'
-    const whole = isText ? Buffer.from(data, second as BufferEncoding) : data
-    const offset = isText ? 0 : (first ?? 0)
-    const length = isText || typeof second !== 'number' ? whole.length - offset : second
-    const at = isText ? first : third
-    const bytes = whole.subarray(offset, offset + length)
-    const end = this.#appends ? await this.#file.sizeBytes() : (at ?? this.#position)
-    await this.#file.writeAt(end, bytes).catch(translated(this.#path))
-    if (typeof at !== 'number') this.#position = end + bytes.length
-    return { bytesWritten: bytes.length, buffer: data }
-  }
-
-  async readFile(encoding?: Encoding): Promise<string | Buffer> {
-    const sizeBytes = await this.#file.sizeBytes()
-    const bytes = await this.#file.readAt(this.#position, sizeBytes).catch(translated(this.#path))
-    return encoded(bytes, encoding)
-  }
-
-  async appendFile(data: Data, encoding?: Encoding): Promise<void> {
-    const name = typeof encoding === 'string' ? encoding : (encoding?.encoding ?? 'utf8')
-    await this.write(typeof data === 'string' ? Buffer.from(data, name) : data)
-  }
-
-  writeFile(data: Data, encoding?: Encoding): Promise<void> {
-    return this.appendFile(data, encoding)
-  }
-  sync(): Promise<void> {
-    return this.#file.sync().catch(translated(this.#path))
-  }
-  datasync(): Promise<void> {
-    return this.sync()
-  }
-  truncate(sizeBytes = 0): Promise<void> {
-    return this.#file.truncate(sizeBytes).catch(translated(this.#path))
-  }
-  async stat(): Promise<OwnStats> {
-    return statsOf(await this.#file.sizeBytes(), false)
-  }
-  close(): Promise<void> {
-    return this.#file.close()
-  }
-  [Symbol.asyncDispose](): Promise<void> {
-    return this.close()
-  }
-}
-
-interface OwnStats {
-  readonly size: number
-  isFile(): boolean
-  isDirectory(): boolean
-  isSymbolicLink(): boolean
-}
-
-function statsOf(size: number, folder: boolean): OwnStats {
-  return {
-    size,
-    isFile: () => !folder,
-    isDirectory: () => folder,
-    isSymbolicLink: () => false,
-  }
-}
-
 /** The simulated disk has no such file: then perhaps the program came with one. */
 function fromProgram<Value>(path: Path, error: unknown, real: () => Value): Value {
   if ((error as { readonly code?: unknown }).code !== 'ENOENT' || !isOfProgram(path)) throw error
@@ -219,27 +140,7 @@ function isRealFolder(path: string): boolean {
   return realStat(path, { throwIfNoEntry: false })?.isDirectory() ?? false
 }
 
-function encoded(bytes: Uint8Array, encoding: Encoding): string | Buffer {
-  const name = typeof encoding === 'object' ? encoding?.encoding : encoding
-  const buffer = Buffer.from(bytes)
-  return name === undefined || name === null ? buffer : buffer.toString(name)
-}
-
 function textOf(path: Path): string {
   if (path instanceof URL) return decodeURIComponent(path.pathname)
   return typeof path === 'string' ? path : Buffer.from(path).toString()
-}
-
-/** As Node names what went wrong. */
-function translated(path: string): (cause: unknown) => never {
-  return (cause) => {
-    const { message } = cause as Error
-    if (/no such/.test(message)) throw errorOf('ENOENT', 'no such file or directory', path)
-    if (/no space/.test(message)) throw errorOf('ENOSPC', 'no space left on device', path)
-    throw errorOf(/closed/.test(message) ? 'EBADF' : 'EIO', message, path)
-  }
-}
-
-function errorOf(code: string, message: string, path: string): Error {
-  return Object.assign(new Error(`${code}: ${message}, '${path}'`), { code, path })
 }

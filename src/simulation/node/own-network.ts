@@ -1,6 +1,6 @@
 /**
- * `node:net` and `node:http` over the simulated network, for programs that know no `Runtime`: a machine's
- * name is its host name, and a socket is a stream of the world. TLS, UDP, pipes and `fetch` are not covered.
+ * `node:net`, `node:http` and `node:dgram` over the simulated network, for programs that know no `Runtime`: a
+ * machine's name is its host name, and a socket is a stream of the world. TLS and pipes are not covered.
  */
 import dgram from 'node:dgram'
 import http from 'node:http'

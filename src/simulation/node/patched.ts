@@ -5,8 +5,11 @@
  *
  * Covered: `Date`, timers (global, `node:timers`, `node:timers/promises`), `performance.now`,
  * `process.hrtime`, `Math.random`, random bytes and ids of `crypto` and `node:crypto`, `AbortSignal.timeout`.
- * `node:net` and `node:http` go over the simulated network (`own-network.ts`). Not covered: `fetch` (refused
- * by name), TLS, `node:dgram`, `node:fs`, threads and child processes.
+ * `node:net`, `node:http` (`own-network.ts`), `node:dgram` (`own-datagrams.ts`) and `fetch` (`own-fetch.ts`) go
+ * over the simulated network, `node:fs` (`own-file-routes.ts`) to the simulated disk, and `require` loads
+ * modules anew for each life (`own-modules.ts`). Not covered: TLS, `node:dns`, threads and child processes.
+ *
+ * What a library takes from modules and globals when it is loaded, it keeps: call `patched` before that.
  */
 import crypto from 'node:crypto'
 import { syncBuiltinESMExports } from 'node:module'
