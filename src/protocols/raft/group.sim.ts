@@ -14,6 +14,8 @@ export interface Core {
   start(options: Parameters<typeof raft>[0], restored: RestoredState, nowMs: number): RaftState
   step(state: RaftState, input: RaftInput, nowMs: number): void
   take(state: RaftState, nowMs: number): RaftOutputs
+  /** What a crash in the middle of this work leaves on the disk. Absent: nothing of it. */
+  interrupted?(disk: Disk, work: DiskWork): void
 }
 
 export const soundCore: Core = { start: raft, step, take }
@@ -23,11 +25,11 @@ export interface Picture {
   readonly digest: number
 }
 
-type DiskWork =
+export type DiskWork =
   | { readonly kind: 'write'; readonly write: RaftWrite }
   | { readonly kind: 'install'; readonly picture: Picture }
 
-interface Disk {
+export interface Disk {
   term: number
   vote: MemberId | undefined
   commit: number
@@ -44,6 +46,8 @@ export interface Member {
   held: { readonly ticket: number; readonly message: Message }[]
   state: RaftState | undefined
   applied: number
+  /** Committed entries it ever handed out to be applied: these are durable, crash or not. */
+  handedOut: number
   /** Of all that was applied, in order. */
   digest: number
   /** Received, whole, and not yet its own. */
@@ -149,6 +153,9 @@ export function group(options: GroupOptions): Group {
       for (let done = 0; done < worksDone && member.work.length > 0; done++) {
         carryOut(member, member.work.shift())
       }
+      member.handedOut = Math.max(member.handedOut, member.state?.emitted ?? 0)
+      const [next] = member.work
+      if (next !== undefined) core.interrupted?.(member.disk, next)
       member.work.length = 0
       member.held = []
       member.state = undefined
@@ -197,6 +204,7 @@ export function group(options: GroupOptions): Group {
       held: [],
       state: undefined,
       applied: 0,
+      handedOut: 0,
       digest: 0,
       received: undefined,
       drift: 0,
@@ -218,6 +226,10 @@ export function group(options: GroupOptions): Group {
       snapshot: disk.picture.mark,
       entries: [...disk.entries],
       commit: disk.commit,
+    }
+    const last = disk.picture.mark.index + disk.entries.length
+    if (last < member.handedOut) {
+      throw new Broken(`Durability: ${member.id} applied ${member.handedOut} and has ${last}`)
     }
     member.starts += 1
     member.applied = disk.picture.mark.index
@@ -300,6 +312,9 @@ export function group(options: GroupOptions): Group {
     if (work === undefined || member.state === undefined) return
     carryOut(member, work)
     if (work.kind === 'install') {
+      if (work.picture.mark.index < member.applied) {
+        throw new Broken(`${member.id} goes back from ${member.applied}`)
+      }
       member.applied = work.picture.mark.index
       member.digest = work.picture.digest
       member.received = undefined

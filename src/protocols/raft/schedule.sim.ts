@@ -13,13 +13,16 @@ import { membersOf } from './quorum.ts'
 export interface ScheduleOptions {
   readonly seed: number
   readonly core?: Core
-  /** Events before everything is healed. Default 400. */
+  /** Events before everything is healed; up to five times as many if little happened. Default 500. */
   readonly events?: number
+  /** Not drawn but given: for a life of one kind. */
+  readonly weights?: Partial<Weights>
 }
 
 export interface Life {
   readonly seed: number
   readonly elections: number
+  readonly eventful: boolean
   readonly reached: ReadonlyMap<string, number>
   readonly broken: string | undefined
 }
@@ -27,7 +30,7 @@ export interface Life {
 const electionMs = 100
 const heartbeatMs = 20
 
-interface Weights {
+export interface Weights {
   readonly loss: number
   readonly doubling: number
   readonly crash: number
@@ -37,6 +40,10 @@ interface Weights {
   readonly transfer: number
   readonly read: number
   readonly jump: number
+  /** Links stand still for a while, and then all comes late. */
+  readonly stall: number
+  /** One member's disk does little. */
+  readonly slowDisk: boolean
 }
 
 interface Dice {
@@ -63,20 +70,24 @@ function diceOf(seed: number): Dice {
 }
 
 /** Runs one life. Never throws for what the machine does: that is `broken`. */
-export function live({ seed, core, events = 400 }: ScheduleOptions): Life {
+export function live({ seed, core, events = 500, ...given }: ScheduleOptions): Life {
   const dice = diceOf(seed)
   const names = ['a', 'b', 'c', 'd', 'e']
   const voters = names.slice(0, dice.pick([1, 2, 3, 3, 3, 3, 4, 5]) ?? 3)
+  const churn = dice.pick([0, 0.15, 0.3]) ?? 0
   const weights: Weights = {
     loss: dice.pick([0, 0.02, 0.1]) ?? 0,
     doubling: dice.pick([0, 0.05, 0.2]) ?? 0,
     crash: dice.pick([0, 0.15, 0.4]) ?? 0,
     cut: dice.pick([0, 0.2, 0.4]) ?? 0,
-    churn: dice.pick([0, 0.1, 0.2]) ?? 0,
-    snapshot: dice.pick([0, 0.05, 0.1]) ?? 0,
+    churn,
+    snapshot: churn === 0 ? 0.1 : (dice.pick([0, 0.05, 0.1]) ?? 0),
     transfer: dice.pick([0, 0.02, 0.08]) ?? 0,
     read: dice.pick([0.05, 0.15]) ?? 0,
     jump: dice.pick([0.01, 0.03, 0.06]) ?? 0,
+    stall: dice.pick([0, 0, 0.3]) ?? 0,
+    slowDisk: dice.happens(0.3),
+    ...given.weights,
   }
   const world = group({
     seed,
@@ -86,7 +97,7 @@ export function live({ seed, core, events = 400 }: ScheduleOptions): Life {
     raft: {
       electionMs,
       heartbeatMs,
-      messageBytesMax: dice.pick([48, 100, 10_000]) ?? 48,
+      messageBytesMax: dice.pick([24, 48, 100, 10_000]) ?? 48,
       inflightMessagesMax: dice.pick([1, 3, 256]) ?? 1,
       uncommittedBytesMax: dice.pick([300, 10_000]) ?? 300,
       readsMax: 8,
@@ -97,14 +108,23 @@ export function live({ seed, core, events = 400 }: ScheduleOptions): Life {
   const fate = fateOf(world, dice, weights)
   let broken: string | undefined
   try {
-    for (let event = 0; event < events; event++) fate.next()
+    // A life in which little happened goes on a while.
+    for (let event = 0; event < events || (event < 5 * events && !isEventful(world)); event++) {
+      fate.next()
+    }
     fate.heal()
   } catch (error) {
     if (!(error instanceof Error)) throw error
     broken = error instanceof Broken ? error.message : `threw: ${error.message}`
   }
-  const { reached } = world
-  return { seed, elections: world.invariants.elections(), reached, broken }
+  const { invariants, reached } = world
+  return { seed, elections: invariants.elections(), eventful: isEventful(world), reached, broken }
+}
+
+/** Several leaders, and the log or the group was changed: only then does a life count. */
+function isEventful({ invariants, reached }: Group): boolean {
+  const changed = reached.has('change done') || reached.has('snapshot installed')
+  return invariants.elections() >= 3 && (changed || (reached.get('snapshot taken') ?? 0) > 2)
 }
 
 interface Fate {
@@ -115,7 +135,10 @@ interface Fate {
 function fateOf(world: Group, dice: Dice, weights: Weights): Fate {
   const members = [...world.members.values()]
   const cuts = new Set<string>()
+  const stalled = new Set<string>()
+  let slow = weights.slowDisk ? dice.pick(members) : undefined
   let serial = 0
+  let healed = false
 
   function pass(ms: number): void {
     world.nowMs += ms
@@ -138,32 +161,47 @@ function fateOf(world: Group, dice: Dice, weights: Weights): Fate {
     const at = dice.happens(0.7) ? 0 : dice.below(parcels.length)
     const parcel = parcels[at]
     if (parcel === undefined) return
+    if (stalled.size > 0 && isOn(stalled, parcel)) {
+      parcels.push(...parcels.splice(at, 1))
+      return
+    }
     if (!dice.happens(weights.doubling)) parcels.splice(at, 1)
-    if (isCut(parcel) || dice.happens(weights.loss)) lose(parcel)
+    if (isOn(cuts, parcel) || dice.happens(weights.loss)) lose(parcel)
     else world.deliver(parcel)
   }
 
-  function isCut(parcel: Parcel): boolean {
-    if (parcel.kind === 'picture-sent') return false
+  function isOn(links: ReadonlySet<string>, parcel: Parcel): boolean {
+    if (links.size === 0 || parcel.kind === 'picture-sent') return false
     const { from, to } = parcel.kind === 'message' ? parcel.message : parcel
-    return cuts.has(`${from}${to}`)
+    return links.has(`${from}${to}`)
   }
 
   /** The sender of a snapshot always hears how it went. */
   function lose(parcel: Parcel): void {
+    if (parcel.kind === 'picture-sent') world.parcels.push(parcel)
     if (parcel.kind !== 'picture') return
     const { from: to, to: of, picture } = parcel
     const { index } = picture.mark
     world.parcels.push({ kind: 'picture-sent', to, of, index, arrived: false })
   }
 
+  /** A snapshot takes long to put in place: much can happen before it is. */
+  function workOn(member: Member): void {
+    const long = member.work[0]?.kind === 'install'
+    if (long && !healed && dice.happens(weights.crash)) world.crash(member, 0)
+    else world.sync(member)
+  }
+
   function settle(rounds: number): void {
     for (let round = 0; round < rounds; round++) {
-      for (const member of members) while (member.work.length > 0) world.sync(member)
+      for (const member of members) {
+        if (member !== slow) while (member.work.length > 0) workOn(member)
+      }
       const batch = world.parcels.splice(0)
       if (batch.length === 0) return
       for (const parcel of batch) {
-        if (isCut(parcel)) lose(parcel)
+        if (isOn(stalled, parcel)) world.parcels.push(parcel)
+        else if (isOn(cuts, parcel)) lose(parcel)
         else world.deliver(parcel)
       }
     }
@@ -179,16 +217,34 @@ function fateOf(world: Group, dice: Dice, weights: Weights): Fate {
   }
 
   function misfortune(): void {
-    const member = dice.happens(0.4) ? leader() : dice.pick(members)
+    const busy = members.filter(({ work }) => work.length > 0)
+    const member = dice.happens(0.4) ? leader() : dice.pick(dice.happens(0.5) ? busy : members)
     if (member === undefined) return
     if (dice.happens(weights.crash)) {
       if (member.state !== undefined) world.crash(member, dice.below(member.work.length + 1))
-    } else if (member.state === undefined && dice.happens(0.1)) world.start(member)
+    }
+    const down = dice.pick(members)
+    if (down?.state === undefined && down !== undefined) world.start(down)
+    if (dice.happens(weights.stall)) {
+      const to = dice.pick(members)
+      if (stalled.size > 3) stalled.clear()
+      else if (to !== undefined) stalled.add(`${member.id}${to.id}`)
+    }
     if (dice.happens(weights.cut)) {
       const other = dice.pick(members)
       if (dice.happens(0.5)) cuts.clear()
       else if (dice.happens(0.3)) isolate(member.id)
+      else if (dice.happens(0.4)) split()
       else if (other !== undefined) cuts.add(`${member.id}${other.id}`)
+    }
+  }
+
+  function split(): void {
+    const side = new Set(members.filter(() => dice.happens(0.5)))
+    for (const left of members) {
+      for (const right of members) {
+        if (side.has(left) !== side.has(right)) cuts.add(`${left.id}${right.id}`)
+      }
     }
   }
 
@@ -199,11 +255,33 @@ function fateOf(world: Group, dice: Dice, weights: Weights): Fate {
     }
   }
 
+  /** The leader is cut off until there is another, or patience ends; what it was doing stays half done. */
+  function depose(again: boolean): void {
+    const old = leader()
+    if (old === undefined) return
+    isolate(old.id)
+    for (let round = 0; round < 12 && leader() === old; round++) {
+      const next = world.nextDeadlineMs()
+      if (next < Infinity) pass(Math.max(1, next - world.nowMs))
+      settle(3)
+    }
+    if (dice.happens(0.5)) cuts.clear()
+    // The next one may not come further than a few messages, either.
+    if (!again || dice.happens(0.5)) return
+    for (let message = dice.below(12); message > 0; message--) {
+      deliverOne()
+      const member = dice.pick(members)
+      if (member !== undefined) world.sync(member)
+    }
+    depose(false)
+  }
+
   function ask(): void {
     const at = dice.happens(0.6) ? leader() : dice.pick(members)
     if (at?.state === undefined) return
     const share = dice.fraction()
     serial += 1
+    if (at.state.lead === undefined && dice.happens(0.5)) return
     if (share < weights.read) {
       world.read(at, `read${serial}`, dice.happens(0.5) ? 'quorum' : 'lease')
     } else if (share < weights.read + weights.churn) {
@@ -249,12 +327,13 @@ function fateOf(world: Group, dice: Dice, weights: Weights): Fate {
     if (share < 0.5) deliverOne()
     else if (share < 0.72) {
       const member = dice.pick(members)
-      if (member !== undefined) world.sync(member)
+      if (member !== undefined && (member !== slow || dice.happens(0.1))) workOn(member)
     } else if (share < 0.84) ask()
     else if (share < 0.84 + weights.jump) {
       const next = world.nextDeadlineMs()
       if (next < Infinity) pass(Math.max(0, next - world.nowMs) + dice.below(electionMs / 4))
-    } else if (share < 0.95) settle(1 + dice.below(6))
+    } else if (share < 0.94) settle(1 + dice.below(6))
+    else if (share < 0.955) depose(true)
     else misfortune()
     pass(dice.below(4) / 2)
     // What is never delivered is lost in the end.
@@ -263,7 +342,10 @@ function fateOf(world: Group, dice: Dice, weights: Weights): Fate {
 
   /** After all faults: a leader, a command applied, and all its members with the same log. */
   function heal(): void {
+    healed = true
     cuts.clear()
+    stalled.clear()
+    slow = undefined
     for (const member of members) if (member.state === undefined) world.start(member)
     const until = world.nowMs + 30 * electionMs
     const before = world.invariants.committedIndex()
