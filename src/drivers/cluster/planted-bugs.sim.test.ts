@@ -10,7 +10,6 @@ describe('the judges find that', () => {
     it(`G-14: ${name}`, async () => {
       const report = await simulate({ ...options, faults, seeds }, clusterTrial(trial))
       const [failure] = report.failures
-      console.log(name, failure?.seed)
       expect(verdicts, `${failure?.seed}: ${failure?.message}`).toContain(failure?.name)
     })
   }
