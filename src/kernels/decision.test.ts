@@ -158,6 +158,30 @@ describe('an ownership', () => {
       lose(2)
       expect(await own.decide('yes')).toEqual({ outcome: 'yes', won: true })
     }))
+
+  it('G-1: a request that got lost is not taken for another one that joined meanwhile', () =>
+    withKernel(async ({ kernel, records, runtime }) => {
+      await opened(kernel, 'x')
+      // The first write never arrives; before it is sent again, somebody else's request is stored.
+      let first = true
+      const unlucky: RecordStore = {
+        ...records,
+        async put(write) {
+          if (!first) return records.put(write)
+          first = false
+          expect(await kernel.request('x', { id: 'other', body: 1 })).toBe('stored')
+          throw new OutcomeUnknownError('nobody knows that nothing happened')
+        },
+      }
+      const asker = decisions(runtime, unlucky, { space: 'd', retainMs: 60_000 })
+      expect(await asker.request('x', { id: 'mine', body: 2 })).toBe('stored')
+      expect(await kernel.read('x')).toMatchObject({
+        requests: [
+          { id: 'other', body: 1 },
+          { id: 'mine', body: 2 },
+        ],
+      })
+    }))
 })
 
 describe('limits and formats', () => {

@@ -181,7 +181,12 @@ export function decisions<State, Result>(
         if (record.requests.length >= requestsMax) return 'full'
         const dueInMs = record.owner === undefined ? 0 : stored.dueInMs
         const next: OpenRecord = { ...record, requests: [...record.requests, request] }
-        return (await write(id, next, stored.version, dueInMs)) && 'stored'
+        const written = await write(id, next, stored.version, dueInMs)
+        if (written?.record.status !== 'open') return undefined
+        // A request leaves the owner's stamp as it is: after a doubt, the stamp cannot tell ours from another.
+        return written.record.requests.some((known) => known.id === request.id)
+          ? 'stored'
+          : undefined
       })
     },
 
