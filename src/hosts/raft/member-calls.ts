@@ -4,12 +4,13 @@
 import { InvalidArgumentError, UnavailableError } from '../../errors.ts'
 import type { ConfigurationChange } from '../../protocols/raft/contract.ts'
 import type { Configuration, MemberId } from '../../protocols/raft/entry.ts'
-import type { RaftHost, RaftHostStatus, WaitOptions } from './contract.ts'
+import type { RaftHost, WaitOptions } from './contract.ts'
 import { successor, type Works } from './member.ts'
 import { requireWait } from './options.ts'
 
 export function memberDoor(works: Works): RaftHost {
-  const { ground, loop, proposals, reads, errands, snapshots, observers } = works
+  const { ground, loop, snapshots, notices } = works
+  const { proposals, reads, errands } = works.desk
   const { state, limits, self } = ground
   let closing: Promise<void> | undefined
 
@@ -87,10 +88,7 @@ export function memberDoor(works: Works): RaftHost {
       requireRunning()
       return snapshots.save()
     },
-    observe(changed: (status: RaftHostStatus) => void) {
-      observers.add(changed)
-      return () => observers.delete(changed)
-    },
+    observe: notices.add,
     stopped: works.stopped,
     close,
     [Symbol.asyncDispose]: close,

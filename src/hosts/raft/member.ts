@@ -5,23 +5,21 @@
  */
 import { UnavailableError } from '../../errors.ts'
 import type { Observer } from '../../observability/observer.ts'
-import type { RaftInput, RaftOutputs } from '../../protocols/raft/contract.ts'
+import type { RaftOutputs } from '../../protocols/raft/contract.ts'
 import type { Configuration, MemberId } from '../../protocols/raft/entry.ts'
 import { status, step, take } from '../../protocols/raft/raft.ts'
 import { snapshotMark } from '../../protocols/raft/snapshots.ts'
 import type { RaftState } from '../../protocols/raft/state.ts'
-import type { Timer } from '../../runtime/clock.ts'
 import type { Runtime } from '../../runtime/runtime.ts'
 import { type Applier, applier } from './applier.ts'
 import type { RaftHost, RaftHostStatus, ReplicatedMachine, StopReason } from './contract.ts'
+import { type Desk, desk } from './desk.ts'
 import type { Self } from './dial.ts'
-import { type Errands, errands } from './errands.ts'
 import { type Loop, loop } from './loop.ts'
 import { memberDoor } from './member-calls.ts'
+import { type Notices, notices } from './notices.ts'
 import type { HostLimits } from './options.ts'
 import { PeerError } from './peer-error.ts'
-import { type PendingProposals, pendingProposals } from './pending-proposals.ts'
-import { type PendingReads, pendingReads } from './pending-reads.ts'
 import { type Snapshotting, snapshotting } from './snapshotting.ts'
 import type { RaftStorage } from './storage-contract.ts'
 import { type Transport, transport } from './transport.ts'
@@ -47,11 +45,9 @@ export interface MemberGround {
 export interface Works {
   readonly ground: MemberGround
   readonly loop: Loop
-  readonly proposals: PendingProposals
-  readonly reads: PendingReads
-  readonly errands: Errands
+  readonly desk: Desk
   readonly snapshots: Snapshotting
-  readonly observers: Set<(status: RaftHostStatus) => void>
+  readonly notices: Notices
   address(): string
   status(): RaftHostStatus
   stop(reason: StopReason): Promise<void>
@@ -60,33 +56,12 @@ export interface Works {
 
 export async function member(ground: MemberGround): Promise<RaftHost> {
   const { runtime, observer, limits, storage, state, self } = ground
-  const { electionMs, heartbeatMs } = state.settings
-  const observers = new Set<(status: RaftHostStatus) => void>()
-  const wake = (): void => turns.wake()
   let roads: Transport | undefined
-  let retry: Timer | undefined
   let stopping: Promise<void> | undefined
   let removed = false
-  let seen = { role: state.role, term: -1, leader: state.leader, configuration: -1 }
 
-  const proposals = pendingProposals(runtime, {
-    ...limits,
-    batchMax: 1_024,
-    batchBytesMax: 1_048_576,
-    wake,
-  })
-  const reads = pendingReads(runtime, { readsMax: limits.readsMax, wake })
-  const asked = errands(runtime)
-  const turns = loop({
-    runtime,
-    state,
-    gather: () => [
-      ...proposals.take().map((batch): RaftInput => ({ kind: 'propose', ...batch })),
-      ...reads.take().map((question): RaftInput => ({ kind: 'read', ...question })),
-    ],
-    carryOut,
-    failed: fault,
-  })
+  const front = desk(runtime, limits, () => turns.wake())
+  const turns = loop({ runtime, state, gather: front.gather, carryOut, failed: fault })
   const disk: Writer = writer({
     tasks: runtime.tasks,
     storage,
@@ -98,34 +73,25 @@ export async function member(ground: MemberGround): Promise<RaftHost> {
     timers: runtime.timers,
     machine: ground.machine,
     index: state.emitted,
-    applied: ({ index, term }, answer) => proposals.applied(index, term, answer),
+    applied: ({ index, term }, answer) => front.proposals.applied(index, term, answer),
     configured,
     paused(index) {
-      reads.applied(index)
+      front.reads.applied(index)
       snapshots.consider()
     },
     failed: fault,
   })
-  const snapshots = snapshotting(
-    {
-      ...ground,
-      ...{ everyEntries: limits.snapshotEveryEntries, everyBytes: limits.snapshotEveryBytes },
-      keepEntries: limits.keepEntries,
-      writer: disk,
-      applier: states,
-      transport: opened,
-      silentMs: Math.max(1_000, 4 * electionMs),
-      markAt: (index) => snapshotMark(state, index),
-      push: turns.push,
-      replaced({ index, configuration }) {
-        proposals.skipped(index)
-        configured(configuration)
-        reads.applied(index)
-      },
-      failed: diskFailed,
+  const snapshots = snapshotting({
+    ...{ ...ground, writer: disk, applier: states, transport: opened, push: turns.push },
+    silentMs: Math.max(1_000, 4 * state.settings.electionMs),
+    markAt: (index) => snapshotMark(state, index),
+    replaced({ index, configuration }) {
+      front.skipped(index)
+      configured(configuration)
     },
-    state.log.snapshot.index,
-  )
+    failed: diskFailed,
+  })
+  const told = notices({ ...front, state, observer, runtime, status: currentStatus })
 
   function opened(): Transport {
     if (roads === undefined) throw new UnavailableError('the member is not up yet')
@@ -137,42 +103,14 @@ export async function member(ground: MemberGround): Promise<RaftHost> {
     for (const message of outputs.send) roads?.send(message)
     if (outputs.write !== undefined) disk.write(outputs.write)
     for (const { ticket, message } of outputs.sendAfter) disk.after(ticket, message)
-    for (const accepted of outputs.accepted) proposals.accepted(accepted)
-    for (const { id, reason } of outputs.refused) {
-      if (!proposals.refused(id, reason) && !reads.refused(id, reason)) asked.refused(id, reason)
-    }
+    front.placed(outputs)
     states.push(outputs.committed)
-    for (const { id, index } of outputs.reads) reads.answered(id, index, states.index)
-    for (const { id, ok } of outputs.ended) asked.ended(id, ok)
+    front.answered(outputs, states.index)
     for (const { to, term } of outputs.sendSnapshot) snapshots.send(to, term)
     if (outputs.install !== undefined) snapshots.install(outputs.install)
-    notice()
+    told.look()
     ground.watch(state)
     if (removed) void stop({ kind: 'removed' })
-  }
-
-  /** Tells the curious what changed, and those who wait for a leader that there is one. */
-  function notice(): void {
-    const { role, term, leader } = state
-    const configuration = state.configurations.at(-1)?.index ?? 0
-    const newLeader = leader !== seen.leader || term !== seen.term
-    const changed = newLeader || role !== seen.role || configuration !== seen.configuration
-    seen = { role, term, leader, configuration }
-    if (newLeader && leader !== undefined) askAgain()
-    if (proposals.waitsForLeader || reads.waitsForLeader) {
-      retry ??= runtime.timers.schedule(heartbeatMs, askAgain)
-    }
-    if (!changed) return
-    observer.event('raftRoleChanged', { id: self.id, role, term, leader })
-    for (const tell of [...observers]) tell(currentStatus())
-  }
-
-  function askAgain(): void {
-    retry?.cancel()
-    retry = undefined
-    if (state.leader === undefined) return
-    proposals.retry()
-    reads.retry()
   }
 
   /** A committed configuration, or the first one. */
@@ -216,11 +154,9 @@ export async function member(ground: MemberGround): Promise<RaftHost> {
     const text = `member "${self.id}" has stopped: ${reason.kind}`
     turns.stop()
     states.stop()
-    retry?.cancel()
+    told.stop()
     snapshots.stop()
-    proposals.end(text)
-    reads.end(text)
-    asked.end(text)
+    front.end(text)
     withdraw()
     await roads?.close()
     await disk.stop()
@@ -232,12 +168,7 @@ export async function member(ground: MemberGround): Promise<RaftHost> {
   const withdraw = observer.snapshot(`raft/${self.id}`, currentStatus)
   try {
     roads = await transport(runtime, {
-      self,
-      listen: ground.listen,
-      advertise: ground.advertise,
-      requireAddress: ground.requireAddress,
-      queueBytesMax: limits.queueBytesMax,
-      pulseMs: electionMs,
+      ...roadOptions(ground),
       receive(messages) {
         for (const message of messages) turns.push({ kind: 'message', message })
       },
@@ -246,12 +177,7 @@ export async function member(ground: MemberGround): Promise<RaftHost> {
         if (error instanceof PeerError && error.reason === 'retired') void stop({ kind: 'removed' })
         else turns.push({ kind: 'unreachable', member: peer })
       },
-      connected: (peer) => observer.count('raftLinksOpened', { peer }),
       snapshot: snapshots.receive,
-      turnedAway(remote, { reason, message }) {
-        observer.count('raftStrangersRefused', { reason })
-        observer.event('raftStrangerRefused', { remote, reason, message })
-      },
     })
   } catch (error) {
     withdraw()
@@ -263,17 +189,36 @@ export async function member(ground: MemberGround): Promise<RaftHost> {
   const works: Works = {
     ground,
     loop: turns,
-    proposals,
-    reads,
-    errands: asked,
+    desk: front,
     snapshots,
-    observers,
+    notices: told,
     address: () => opened().address,
     status: currentStatus,
     stop,
     stopped,
   }
   return memberDoor(works)
+}
+
+function roadOptions({
+  self,
+  listen,
+  advertise,
+  requireAddress,
+  limits,
+  state,
+  observer,
+}: MemberGround) {
+  return {
+    ...{ self, listen, advertise, requireAddress },
+    queueBytesMax: limits.queueBytesMax,
+    pulseMs: 2 * state.settings.electionMs,
+    connected: (peer: MemberId): void => observer.count('raftLinksOpened', { peer }),
+    turnedAway(remote: string, { reason, message }: PeerError): void {
+      observer.count('raftStrangersRefused', { reason })
+      observer.event('raftStrangerRefused', { remote, reason, message })
+    },
+  }
 }
 
 function standsAlone({ configurations, settings }: RaftState): boolean {

@@ -31,6 +31,11 @@ export interface PeerLinkOptions {
 
 export interface PeerLink {
   send(message: Message): void
+  /**
+   * Dials, though there is nothing to say: members who have met know each other's disks before one of them
+   * can lose his.
+   */
+  greet(): void
   /** To be called now and then: finds a stream over which nothing comes back. */
   pulse(): void
   readonly up: boolean
@@ -52,6 +57,7 @@ export function peerLink(runtime: Runtime, options: PeerLinkOptions): PeerLink {
   let blocked = false
   let attempts = 0
   let pinged = false
+  let everUp = false
   let rest: Timer | undefined
 
   function drop(error: Error): void {
@@ -78,6 +84,7 @@ export function peerLink(runtime: Runtime, options: PeerLinkOptions): PeerLink {
 
   function started(channel: Channel): void {
     state = 'up'
+    everUp = true
     open = channel
     pinged = false
     blocked = false
@@ -130,7 +137,12 @@ export function peerLink(runtime: Runtime, options: PeerLinkOptions): PeerLink {
     }
   }
 
+  function greet(): void {
+    if (state === 'idle') start()
+  }
+
   return {
+    greet,
     get up() {
       return state === 'up'
     },
@@ -147,6 +159,7 @@ export function peerLink(runtime: Runtime, options: PeerLinkOptions): PeerLink {
       queueMicrotask(flush)
     },
     pulse() {
+      if (!everUp) greet()
       if (open === undefined || blocked) return
       if (pinged) return open.close(new PeerError('silent', `"${peer}" is silent`))
       pinged = true

@@ -11,6 +11,7 @@ import type { Runtime } from '../../runtime/runtime.ts'
 import type { Applier } from './applier.ts'
 import type { Channel } from './channel.ts'
 import type { ReplicatedMachine } from './contract.ts'
+import type { HostLimits } from './options.ts'
 import { type Received, receiveSnapshot, sendSnapshot } from './snapshot-talk.ts'
 import type { RaftStorage } from './storage-contract.ts'
 import type { Transport } from './transport.ts'
@@ -24,11 +25,7 @@ export interface SnapshottingOptions {
   readonly writer: Writer
   readonly applier: Applier
   readonly transport: () => Transport
-  /** Applied entries, and bytes of commands, after which a snapshot is taken. */
-  readonly everyEntries: number
-  readonly everyBytes: number
-  /** Entries kept behind a snapshot, for followers that are a little late. */
-  readonly keepEntries: number
+  readonly limits: HostLimits
   readonly silentMs: number
   /** Of what is applied: its term and the configuration in force. */
   markAt(index: number): SnapshotMark | undefined
@@ -51,12 +48,13 @@ export interface Snapshotting {
   stop(): void
 }
 
-export function snapshotting(options: SnapshottingOptions, firstIndex: number): Snapshotting {
+export function snapshotting(options: SnapshottingOptions): Snapshotting {
   const { runtime, observer, machine, storage, applier, push } = options
+  const { keepEntries, snapshotEveryBytes, snapshotEveryEntries } = options.limits
   const ending = new AbortController()
   const talks = new Set<Channel>()
   const incoming = new WeakSet<Channel>()
-  let index = firstIndex
+  let index = storage.restored.snapshot.index
   let saving: Promise<number> | undefined
   /** The last one that came, until it is adopted or abandoned. */
   let received: Received | undefined
@@ -70,7 +68,7 @@ export function snapshotting(options: SnapshottingOptions, firstIndex: number): 
     applier.counted()
     await storage.saveSnapshot(mark, machine.snapshot())
     index = mark.index
-    const keepFrom = Math.max(1, Math.min(mark.index + 1, mark.index + 1 - options.keepEntries))
+    const keepFrom = Math.max(1, Math.min(mark.index + 1, mark.index + 1 - keepEntries))
     push({ kind: 'compact', mark, keepFrom })
     options.writer.job(() => storage.compact(mark, keepFrom))
     observer.event('raftSnapshotSaved', { index: mark.index })
@@ -87,7 +85,7 @@ export function snapshotting(options: SnapshottingOptions, firstIndex: number): 
   }
 
   function consider(): void {
-    const due = applier.index - index >= options.everyEntries || applier.bytes >= options.everyBytes
+    const due = applier.index - index >= snapshotEveryEntries || applier.bytes >= snapshotEveryBytes
     if (!due || saving !== undefined || installing || applier.index < retryAtIndex) return
     runtime.tasks.spawn('raft-snapshot', async () => {
       try {
@@ -95,7 +93,7 @@ export function snapshotting(options: SnapshottingOptions, firstIndex: number): 
       } catch (error) {
         // A full disk keeps the log it has; anything else leaves the disk unknown.
         if (!(error instanceof UnavailableError)) return options.failed(toError(error))
-        retryAtIndex = applier.index + Math.max(1, Math.floor(options.everyEntries / 4))
+        retryAtIndex = applier.index + Math.max(1, Math.floor(snapshotEveryEntries / 4))
         observer.event('raftSnapshotNotSaved', { reason: error.message })
       }
     })

@@ -113,6 +113,9 @@ export async function transport(runtime: Runtime, options: TransportOptions): Pr
     configure(configuration) {
       configured = configuration.addresses
       retired = new Set(configuration.retired)
+      for (const peer of [...configuration.voters, ...configuration.learners]) {
+        if (peer !== self.id && !closed) linkTo(peer).greet()
+      }
     },
     async openSnapshot(peer, signal) {
       const [target] = addressesOf(peer)
