@@ -2,6 +2,7 @@
  * A member's folder: what comes back after a restart, what is refused, and snapshots on their way.
  */
 import { expect, it } from 'vitest'
+import { OutcomeUnknownError } from '../../errors.ts'
 import type { RaftWrite } from '../../protocols/raft/contract.ts'
 import type { Configuration, Entry, SnapshotMark } from '../../protocols/raft/entry.ts'
 import type { Runtime } from '../../runtime/index.ts'
@@ -259,5 +260,62 @@ it('RF-7: an older snapshot than the own is ignored', async () => {
     expect((await follower.readSnapshot())?.mark.index).toBe(45)
     await follower.close()
     expect((await open(own, 'b', 'follower')).restored.entries).toHaveLength(5)
+  })
+})
+
+it('RF-7: cut off between saying so and doing so, an adoption is completed at the next start', async () => {
+  await inVirtualTime(async (_world, own) => {
+    const leader = await open(own, 'a', 'leader')
+    await leader.write([append(1, 50, 2)])
+    await leader.saveSnapshot(markAt(40, 2), pieces(7))
+    const stuck: Runtime = {
+      ...own,
+      disk: {
+        ...own.disk,
+        async rename(source, target) {
+          if (source.endsWith('.received')) throw new OutcomeUnknownError('cut off')
+          await own.disk.rename(source, target)
+        },
+      },
+    }
+    const follower = await open(stuck, 'b', 'follower')
+    await follower.write([append(1, 10, 1)])
+    const receiver = await follower.receiveSnapshot(markAt(40, 2))
+    await receiver.finish(await send(leader, receiver))
+    expect(await errorOf(receiver.adopt())).toBe('outcome-unknown')
+    expect(await errorOf(follower.write([append(41, 41, 2)]))).toBe('unavailable')
+    const again = await open(own, 'b', 'follower')
+    expect(again.restored).toMatchObject({ snapshot: markAt(40, 2), entries: [], commit: 40 })
+    expect(sums(await (await again.readSnapshot())?.pieces())).toEqual(sums(pieces(7)))
+    await again.close()
+    await own.disk.remove('follower/snapshots/0000000000000040-0000000000000002.snapshot')
+    expect(await errorOf(open(own, 'b', 'follower'))).toBe('corrupt-data')
+  })
+})
+
+it('RF-7: a damaged snapshot is passed over only where the log still holds all of it', async () => {
+  await inVirtualTime(async (_world, own) => {
+    const hoarding: Runtime = {
+      ...own,
+      disk: {
+        ...own.disk,
+        remove: async (path) => (path.includes('snapshots') ? false : own.disk.remove(path)),
+      },
+    }
+    const fill = async (at: string, keepFrom: number): Promise<void> => {
+      const storage = await open(hoarding, 'a', at)
+      for (let index = 1; index <= 100; index++) await storage.write([append(index, index, 2)])
+      await storage.saveSnapshot(markAt(40, 2), pieces(1))
+      await storage.saveSnapshot(markAt(90, 2), pieces(2))
+      await storage.compact(markAt(90, 2), keepFrom)
+      await storage.close()
+      await flip(own, `${at}/snapshots/0000000000000090-0000000000000002.snapshot`, 70_000)
+    }
+    await fill('kept', 1)
+    const { restored } = await open(own, 'a', 'kept')
+    expect(restored.snapshot.index).toBe(40)
+    expect(restored.entries).toHaveLength(60)
+    await fill('cut', 91)
+    expect(await errorOf(open(own, 'a', 'cut'))).toBe('corrupt-data')
   })
 })
