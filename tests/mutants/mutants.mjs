@@ -11,6 +11,7 @@
 import { blind } from './blind.mjs'
 import { drivers } from './drivers.mjs'
 import { features } from './features.mjs'
+import { judges } from './judges.mjs'
 import { kernels } from './kernels.mjs'
 import { simulated } from './simulation.mjs'
 
@@ -26,8 +27,10 @@ const fast = new Set([
   'empty-run-counts',
 ])
 
-export const mutants = [...kernels, ...drivers, ...features, ...simulated, ...blind].map((one) => ({
-  blind: false,
-  ...one,
-  fast: fast.has(one.id),
-}))
+export const mutants = [...kernels, ...drivers, ...features, ...simulated, ...judges, ...blind].map(
+  (one) => ({
+    blind: false,
+    ...one,
+    fast: fast.has(one.id),
+  }),
+)

@@ -31,5 +31,9 @@ export const trials = {
   counting: test('src/simulation/node/counting.test.ts', ''),
   sql: test('src/simulation/node/sql.test.ts', ''),
   clocks: test('src/simulation/node/clocks.test.ts', ''),
+  searching: test('src/verification/linearizability', ''),
+  containers: test('src/verification/containers', ''),
+  isolation: test('src/verification/isolation', ''),
+  checks: test('src/verification/checks', ''),
   determinism: test('src/simulation/node/determinism.test.ts', ''),
 }

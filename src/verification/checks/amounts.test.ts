@@ -135,6 +135,11 @@ describe('lease', () => {
     expect(checkLease([], accepted).counts).toEqual({ 'accepted out of order': 1 })
   })
 
+  it('what was accepted wrongly is no measure for the next', () => {
+    const accepted = [5n, 3n, 4n].map((token, at) => ({ name: 'a', token, at }))
+    expect(checkLease([], accepted).counts).toEqual({ 'accepted out of order': 2 })
+  })
+
   it('a token that nobody was granted', () => {
     const accepted = [{ name: 'x', token: 7n, at: 1 }]
     expect(checkLease([], accepted).verdict).toBe('ok')

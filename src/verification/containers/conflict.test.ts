@@ -160,6 +160,22 @@ describe('evidence', () => {
     })
   })
 
+  it('between one stay and the next that touches it, the container may be empty', () => {
+    const put = (value: number) => ({ type: 'push' as const, value })
+    const take = { type: 'pop' as const }
+    const history = [
+      { process: 1, input: put(1), calledAt: 0, returnedAt: 1 },
+      { process: 1, input: take, output: 1, calledAt: 5, returnedAt: 9 },
+      { process: 2, input: put(2), calledAt: 2, returnedAt: 5 },
+      { process: 2, input: take, output: 2, calledAt: 8, returnedAt: 9 },
+      { process: 3, input: take, output: null, calledAt: 4, returnedAt: 6 },
+    ]
+    expect(checkLinearizability(history, stack()).verdict).toBe('ok')
+    const later = history.map((one, place) => (place === 1 ? { ...one, calledAt: 6 } : one))
+    const { verdict, evidence } = checkLinearizability(later, stack())
+    expect([verdict, evidence?.reason]).toEqual(['violation', [0, 1, 2, 3, 4]])
+  })
+
   it('values that come twice are left to the search', () => {
     const same = [0, 2].map((calledAt) => ({
       process: 1,
