@@ -226,11 +226,12 @@ function standsAlone({ configurations, settings }: RaftState): boolean {
   return voters.length === 1 && voters[0] === settings.id
 }
 
-/** The voter that has most of the leader's log, if this member leads. */
+/** The voter that was heard from and has most of the leader's log, if this member leads. */
 export function successor(state: RaftState): MemberId | undefined {
   const voters = state.configurations.at(-1)?.configuration.voters ?? []
   const followers = [...(state.lead?.followers.values() ?? [])]
-    .filter(({ id, active }) => active && voters.includes(id))
-    .sort((left, right) => right.match - left.match)
+    .filter(({ id }) => voters.includes(id))
+    // A leader that has just begun has heard from nobody yet.
+    .sort((left, right) => Number(right.active) - Number(left.active) || right.match - left.match)
   return followers[0]?.id
 }
