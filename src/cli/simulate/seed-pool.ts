@@ -88,32 +88,46 @@ function thread(request: SimulateRequest, pool: Pool): Promise<void> {
   const worker = new Worker(new URL('./seed-worker.js', import.meta.url), { workerData: request })
   let at = { index: -1, seed: request.firstSeed }
   let begunMs = Date.now()
+  let failure: Error | undefined
+  let leaving = false
+  // Stopped by force in the middle of a call to SQLite, a thread may take the whole command with it: so it
+  // is asked to leave, and ends the seed it is at.
+  const leave = (): void => {
+    if (!leaving) worker.postMessage('leave' satisfies SeedOrder)
+    leaving = true
+  }
   return new Promise<void>((resolve, reject) => {
     const watchdog = setInterval(() => {
-      if (pool.isPast(at.index)) leave(resolve)
-      else if (Date.now() - begunMs > request.seedSecondsMax * 1_000) {
-        leave(() => {
-          pool.hung(at.index, at.seed)
-          resolve()
-        })
-      }
-    }, 250)
-    const leave = (then: () => void): void => {
+      if (pool.isPast(at.index)) leave()
+      if (Date.now() - begunMs < request.seedSecondsMax * 1_000) return
       clearInterval(watchdog)
-      worker.terminate().then(then, then)
-    }
-    worker.on('error', (error) => leave(() => reject(error)))
+      if (!pool.isPast(at.index)) pool.hung(at.index, at.seed)
+      worker.terminate().then(
+        () => resolve(),
+        () => resolve(),
+      )
+    }, 250)
+    worker.on('error', (error) => {
+      failure ??= error
+    })
+    worker.on('exit', () => {
+      clearInterval(watchdog)
+      if (failure === undefined) resolve()
+      else reject(failure)
+    })
     worker.on('message', (news: SeedNews) => {
       begunMs = Date.now()
       if (news.kind === 'begun') at = news
       else if (news.kind === 'ran') pool.ran(news.index, news.report)
-      else if (news.kind === 'broken') return leave(() => reject(failureOf(news)))
-      else {
+      else if (news.kind === 'broken') {
+        failure ??= failureOf(news)
+        leave()
+      } else {
         const given = pool.order()
-        if (given === undefined) return leave(resolve)
-        worker.postMessage(given)
+        if (given === undefined) leave()
+        else worker.postMessage(given)
       }
-      if (pool.isPast(at.index)) leave(resolve)
+      if (pool.isPast(at.index)) leave()
     })
   })
 }

@@ -2,15 +2,16 @@
  * A thread that runs the seeds it is given, one by one, and says which one it is at: if it hangs, whoever
  * watches it knows where.
  */
-import process from 'node:process'
-import { parentPort, workerData } from 'node:worker_threads'
+import { type MessagePort, parentPort, workerData } from 'node:worker_threads'
 import type { SimulateOptions, SimulationReport } from '../../simulation/world.ts'
 import { simulate } from '../../testing/world.ts'
 import { loadScenario } from './load-scenario.ts'
 import type { SimulateRequest } from './request.ts'
 
-/** From the watcher to the worker: run these, then ask for more. */
-export interface SeedOrder {
+/** From the watcher to the worker: run these, then ask for more; or end the seed you are at, and leave. */
+export type SeedOrder = SeedRun | 'leave'
+
+export interface SeedRun {
   readonly seeds: readonly { readonly index: number; readonly seed: number }[]
   /** Shrink and draw what fails: that takes seconds, so it is asked for the one that will be shown. */
   readonly explain: boolean
@@ -39,35 +40,41 @@ export interface SeedFailure {
   readonly html: string
 }
 
-const port = parentPort
-if (port !== null) {
-  const request = workerData as SimulateRequest
-  const tell = (news: SeedNews): void => port.postMessage(news)
-  try {
-    const { scenario, options } = await loadScenario(request.target)
-    port.on('message', async ({ seeds, explain }: SeedOrder) => {
-      try {
-        for (const { index, seed } of seeds) {
-          tell({ kind: 'begun', index, seed })
-          const report = await simulate(optionsFor(seed, explain, request, options), scenario)
-          tell({ kind: 'ran', index, report: await portable(report, explain) })
-        }
-        tell({ kind: 'ready' })
-      } catch (error) {
-        broken(error)
-      }
-    })
-    tell({ kind: 'ready' })
-  } catch (error) {
-    broken(error)
-  }
+if (parentPort !== null) await serve(parentPort, workerData as SimulateRequest)
 
+async function serve(port: MessagePort, request: SimulateRequest): Promise<void> {
+  const tell = (news: SeedNews): void => port.postMessage(news)
+  let busy = false
+  let leaving = false
+
+  async function run({ seeds, explain }: SeedRun): Promise<void> {
+    for (const { index, seed } of seeds) {
+      if (leaving) return
+      tell({ kind: 'begun', index, seed })
+      const report = await simulate(optionsFor(seed, explain, request, options), scenario)
+      tell({ kind: 'ran', index, report: await portable(report, explain) })
+    }
+  }
   function broken(error: unknown): void {
     const outcome = (error as { readonly outcome?: unknown } | null)?.outcome
     const message = error instanceof Error ? error.message : String(error)
     tell({ kind: 'broken', message, isUsage: outcome === 'invalid' })
-    process.exitCode = 1
   }
+
+  const loaded = await loadScenario(request.target).catch(broken)
+  if (loaded === undefined) return
+  const { scenario, options } = loaded
+  port.on('message', async (order: SeedOrder) => {
+    if (order === 'leave') leaving = true
+    else {
+      busy = true
+      await run(order).then(() => tell({ kind: 'ready' }), broken)
+      busy = false
+    }
+    // Nothing is left to listen to, so the thread ends.
+    if (leaving && !busy) port.close()
+  })
+  tell({ kind: 'ready' })
 }
 
 function optionsFor(
