@@ -3,6 +3,7 @@ import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { ConfigurationError } from '../../errors.ts'
 import type { ConformanceCase } from '../../ports/conformance.ts'
 import { leaseStoreConformance } from '../../ports/lease-store.conformance.ts'
 import { mortalRuntime } from '../../ports/mortal-runtime.ts'
@@ -47,7 +48,7 @@ async function startAll(): Promise<Running> {
   async function start(id: string): Promise<void> {
     const listen = peers[id] ?? ''
     const options = { id, listen, peers, folder: join(folder, id), secret, electionMs: 500 }
-    members.set(id, await clusterMember(options))
+    members.set(id, await clusterMember(runtime, options))
   }
   await Promise.all(ids.map(start))
   return {
@@ -170,7 +171,7 @@ describe('three real members', () => {
       namespace: 'x',
       callTimeoutMs: 1_000,
     })
-    await expect(stranger.records.get('s', 'k')).rejects.toThrow()
+    await expect(stranger.records.get('s', 'k')).rejects.toThrow(ConfigurationError)
     await stranger.close()
   })
 })

@@ -1,8 +1,8 @@
 /**
  * The way to a member's door, for clients and operators: the shared port, sealed if there is a secret.
  */
-import { ConfigurationError } from '../../errors.ts'
-import { type Seal, seal } from '../../hosts/seal/index.ts'
+import { ConfigurationError, UnavailableError } from '../../errors.ts'
+import { type Seal, SealError, seal } from '../../hosts/seal/index.ts'
 import { requireText } from '../../ports/arguments.ts'
 import type { Runtime } from '../../runtime/runtime.ts'
 import { clientNetwork } from './shared-port.ts'
@@ -41,9 +41,26 @@ export function doorRuntime(runtime: Runtime, sealed: Seal | undefined): Runtime
     ...runtime,
     network: {
       ...network,
-      connect: async (address, options) => sealed.connect(await network.connect(address, options)),
+      async connect(address, options) {
+        const raw = await network.connect(address, options)
+        try {
+          return await sealed.connect(raw)
+        } catch (error) {
+          throw notSealed(address, error)
+        }
+      },
     },
   }
+}
+
+/** Nothing was asked yet. A broken handshake may work the next time; a wrong secret will not. */
+function notSealed(address: string, cause: unknown): Error {
+  if (!(cause instanceof SealError))
+    return cause instanceof Error ? cause : new Error(String(cause))
+  if (cause.reason === 'secret' || cause.reason === 'cluster' || cause.reason === 'version') {
+    return new ConfigurationError(`"${address}" did not let us in: ${cause.message}`, { cause })
+  }
+  return new UnavailableError(`no sealed link to "${address}": ${cause.message}`, { cause })
 }
 
 /** @throws {ConfigurationError} an address that needs a secret, or none at all. */

@@ -11,7 +11,6 @@ import type { Seal } from '../../hosts/seal/index.ts'
 import type { Observer } from '../../observability/observer.ts'
 import type { Configuration, MemberId } from '../../protocols/raft/entry.ts'
 import type { ByteStream } from '../../runtime/network.ts'
-import { nodeRuntime } from '../../runtime/node/index.ts'
 import type { Runtime } from '../../runtime/runtime.ts'
 import { type ClusterSecret, defaultClusterId, sealOf, secretsOf } from './door-network.ts'
 import { type LeaderClock, leaderClock } from './leader-clock.ts'
@@ -22,8 +21,6 @@ import { operatorNamespace, operatorService } from './operator-service.ts'
 import { sharedPort } from './shared-port.ts'
 
 export interface ClusterMemberOptions extends ClusterSecret {
-  /** Default: the real one. */
-  readonly runtime?: Runtime
   /** Names this member and its disk, 1 to 64 characters. Never give it to another disk. */
   readonly id: MemberId
   /** `host:port` for members and clients alike. */
@@ -67,18 +64,16 @@ export interface ClusterMember extends AsyncDisposable {
   close(): Promise<void>
 }
 
-/** Runs a member until it is closed. */
-export async function clusterMember(options: ClusterMemberOptions): Promise<ClusterMember> {
-  if (options.runtime !== undefined) return startMember(options.runtime, options, {})
-  const runtime = nodeRuntime()
-  try {
-    const member = await startMember(runtime, options, {})
-    void member.stopped.then(() => runtime.close())
-    return member
-  } catch (error) {
-    await runtime.close()
-    throw error
-  }
+/**
+ * Runs a member until it is closed.
+ * @throws {ConfigurationError} the folder is another member's, or an address that needs a secret.
+ * @throws {CorruptDataError} what is in the folder cannot be trusted.
+ */
+export function clusterMember(
+  runtime: Runtime,
+  options: ClusterMemberOptions,
+): Promise<ClusterMember> {
+  return startMember(runtime, options, {})
 }
 
 /** What trials put in place of the real thing. */

@@ -3,6 +3,7 @@
  * of its test suite, with the faults each must survive.
  */
 import { lockTrial } from '../../coordination/lock.sim.ts'
+import { clusterFaults, clusterTrial } from '../../drivers/cluster/cluster.sim.ts'
 import { registryTrial } from '../../drivers/embedded/registry.sim.ts'
 import { workTrial, workTrialFaults } from '../../drivers/embedded/work-store.sim.ts'
 import { raftTrial, raftTrialFaults } from '../../hosts/raft/raft.sim.ts'
@@ -42,6 +43,11 @@ const betweenMachines: readonly FaultKind[] = [
 
 /** All built-in scenarios. */
 export const scenarios: Readonly<Record<string, NamedScenario>> = {
+  cluster: {
+    about: 'members and their clients: one holder, watches without gaps, linearizable records',
+    options: { faults: clusterFaults, durationMs: 10_000, livenessMs: 300_000 },
+    scenario: clusterTrial(),
+  },
   decision: {
     about: 'one outcome per record, whoever comes late',
     options: { faults: oneMachine, durationMs: 5_000, livenessMs: 120_000 },
