@@ -18,6 +18,7 @@ const steps = [
   ['build', node('scripts/build.mjs')],
   ['exports', node('scripts/generate-exports.mjs', '--check')],
   ['tests', ['npm', 'test', '--silent']],
+  ['planted bugs', node('scripts/mutate.mjs', '--fast', '--seeds', '60', '--no-clean')],
   ...freshSeeds(),
   ['live tests', ['npm', 'run', '--silent', 'test:live']],
   [

@@ -5,12 +5,13 @@
  * running out of time or by failing to load.
  *
  *   node scripts/mutate.mjs [--only id,id] [--blind] [--fast] [--seeds 500] [--head] [--measure]
- *                           [--clean-seeds 500 | --no-clean] [--check] [--write]
+ *                           [--clean-seeds 500 | --no-clean | --clean-only] [--check] [--write]
  *
  * `--measure` shrinks what was found and looks whether fewer faults would have done; `--head` takes the last commit instead of the working tree; `--check` only looks for stale mutants;
- * `--write` rewrites docs/mutants.md and asks for the whole list.
+ * `--clean-only` tries the unchanged program alone, all trials, and keeps the outcome in tests/mutants/clean.json;
+ * `--write` rewrites docs/mutants.md, with that outcome, and asks for the whole list.
  */
-import { writeFileSync } from 'node:fs'
+import { readFileSync, writeFileSync } from 'node:fs'
 import os from 'node:os'
 import { join } from 'node:path'
 import process from 'node:process'
@@ -31,6 +32,7 @@ const { values: asked } = parseArgs({
     'clean-seeds': { type: 'string' },
     head: { type: 'boolean' },
     clean: { type: 'boolean', default: true },
+    'clean-only': { type: 'boolean' },
     check: { type: 'boolean' },
     measure: { type: 'boolean' },
     write: { type: 'boolean' },
@@ -77,15 +79,50 @@ async function findMutants(copy, list, seeds) {
       verdict.seconds,
       verdict.text,
     )
-    if (verdict.measure !== undefined) console.log(JSON.stringify(verdict.measure))
-    results.push({ mutant, ...verdict })
+    results.push({ mutant, ...verdict, ...measureOf(verdict, mutant) })
   }
   return results
 }
 
+/** Fewer faults than were thought necessary: then the number worked out by hand is wrong. */
+function measureOf({ measure }, { id, least }) {
+  if (measure === undefined) return {}
+  const { shrunk, shrinkMs, least: met, leastBy } = measure
+  const seconds = (shrinkMs / 1_000).toFixed(1)
+  console.log(`          ${shrunk} faults after ${seconds} s; ${met} are enough (${leastBy})`)
+  if (met >= least) return {}
+  console.error(`${id}: ${met} faults are enough, and ${least} were thought necessary`)
+  return { status: 'wrong least' }
+}
+
+const kept = join(root, 'tests/mutants/clean.json')
+
+/** @returns how many were wrong */
+async function tryClean(copy, list) {
+  const names = [...new Set(list.map(({ trial }) => trial))]
+  const seeds = Number(asked['clean-seeds'] ?? asked.seeds)
+  const clean = await cleanTrials(copy, names, seeds)
+  const wrong = clean.filter(({ status }) => status !== 'clean').length
+  if (asked['clean-only'] === true && list.length === mutants.length && wrong === 0) {
+    const trials = clean.map(({ name, status, seconds }) => ({ name, status, seconds }))
+    writeFileSync(kept, `${JSON.stringify({ seeds, trials }, undefined, 2)}\n`)
+  }
+  return wrong
+}
+
+/** @returns how many were wrong */
+async function tryMutants(copy, list) {
+  const seeds = Number(asked.seeds)
+  const found = await findMutants(copy, list, seeds)
+  const wrong = found.filter(({ status }) => status !== 'found').length
+  if (asked.write === true && list.length === mutants.length && wrong === 0) {
+    const clean = JSON.parse(readFileSync(kept, 'utf8'))
+    writeFileSync(join(root, 'docs/mutants.md'), page(clean, found, { seeds }))
+  } else if (asked.write === true) console.error('docs/mutants.md was not written')
+  return wrong
+}
+
 os.setPriority(5)
-const seeds = Number(asked.seeds)
-const cleanSeeds = Number(asked['clean-seeds'] ?? seeds)
 const list = chosen()
 const copy = copyOfTree(root, { head: asked.head === true })
 let wrong = 0
@@ -99,14 +136,8 @@ try {
   wrong += stale.length
   if (asked.check !== true) {
     const fresh = list.filter((mutant) => !stale.includes(mutant))
-    const names = [...new Set(fresh.map(({ trial }) => trial))]
-    const clean = asked.clean === true ? await cleanTrials(copy, names, cleanSeeds) : []
-    const found = await findMutants(copy, fresh, seeds)
-    wrong += clean.filter(({ status }) => status !== 'clean').length
-    wrong += found.filter(({ status }) => status !== 'found').length
-    if (asked.write === true && list.length === mutants.length && wrong === 0) {
-      writeFileSync(join(root, 'docs/mutants.md'), page(clean, found, { seeds, cleanSeeds }))
-    } else if (asked.write === true) console.error('docs/mutants.md was not written')
+    if (asked.clean === true) wrong += await tryClean(copy, fresh)
+    if (asked['clean-only'] !== true) wrong += await tryMutants(copy, fresh)
   }
 } finally {
   copy.remove()

@@ -7,12 +7,14 @@
  *   trial    a name of `trials.mjs`
  *   blind    chosen without a look at the scenario
  *   fast     of the small set that runs with every change
+ *   least    the fewest faults with which it can show, worked out by hand; `why` says what it needs
  */
 import { blind } from './blind.mjs'
 import { drivers } from './drivers.mjs'
 import { features } from './features.mjs'
 import { judges } from './judges.mjs'
 import { kernels } from './kernels.mjs'
+import { least } from './least.mjs'
 import { simulated } from './simulation.mjs'
 
 /** Found within a few seeds by quick trials, one for each area. */
@@ -25,6 +27,8 @@ const fast = new Set([
   'budget-never-empty',
   'the-dead-act',
   'empty-run-counts',
+  'old-token-accepted-later',
+  'queue-leaves-behind',
 ])
 
 export const mutants = [...kernels, ...drivers, ...features, ...simulated, ...judges, ...blind].map(
@@ -32,5 +36,7 @@ export const mutants = [...kernels, ...drivers, ...features, ...simulated, ...ju
     blind: false,
     ...one,
     fast: fast.has(one.id),
+    least: least.get(one.id)?.[0] ?? 0,
+    why: least.get(one.id)?.[1],
   }),
 )
