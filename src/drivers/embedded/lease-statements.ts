@@ -217,7 +217,7 @@ export function listStatement(
           FROM holdfast_lease AS l
           WHERE namespace = ?1 AND name >= ?4 AND name < ?5 AND name > ?6
             AND attempt IS NOT NULL AND boot = ?2 AND expires_ms > ?3
-          ORDER BY name LIMIT ?7`,
+          ORDER BY name LIMIT ?7 + 0`,
     parameters: [
       scope.namespace,
       scope.boot,
@@ -255,7 +255,7 @@ export function outlookStatement(scope: LeaseScope, name: string): SqlStatement 
 function sweepStatements({ namespace, nowMs }: LeaseScope): SqlStatement[] {
   const oldest = (column: string): string => `
     SELECT ${column} FROM holdfast_lease
-    WHERE namespace = ?1 AND expires_ms <= ?2 ORDER BY expires_ms, name LIMIT ?3`
+    WHERE namespace = ?1 AND expires_ms <= ?2 ORDER BY expires_ms, name LIMIT ?3 + 0`
   const parameters = [namespace, nowMs - leaseFreeRetainMs, sweepMax]
   return [
     { sql: foldInto(oldest('token')), parameters },

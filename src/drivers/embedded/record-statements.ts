@@ -42,7 +42,7 @@ export function sweepStatement({ namespace }: RecordScope, writes: number): SqlS
     sql: `DELETE FROM holdfast_record WHERE place IN (
       SELECT place FROM holdfast_record
       WHERE namespace = ?1 AND expires_ms IS NOT NULL AND expires_ms <= ${writeNow}
-      ORDER BY expires_ms, place LIMIT ?2)`,
+      ORDER BY expires_ms, place LIMIT ?2 + 0)`,
     parameters: [namespace, 2 * writes + 8],
   }
 }
@@ -105,7 +105,7 @@ export function dueStatement(scope: RecordScope, space: string, limit: number): 
   return {
     sql: `${found} WHERE namespace = ?1 AND space = ?5
         AND due_ms IS NOT NULL AND due_ms <= ${readNow} AND ${living(readNow)}
-      ORDER BY due_ms, key LIMIT ?6`,
+      ORDER BY due_ms, key LIMIT ?6 + 0`,
     parameters: [...scoped(scope), space, limit],
     integers: 'bigint',
   }
@@ -128,7 +128,7 @@ export function listStatement(
 ): SqlStatement {
   return {
     sql: `${found} WHERE namespace = ?1 AND space = ?5 AND key > ?6 AND ${living(readNow)}
-      ORDER BY key LIMIT ?7`,
+      ORDER BY key LIMIT ?7 + 0`,
     parameters: [...scoped(scope), space, page.after ?? '', page.limit],
     integers: 'bigint',
   }

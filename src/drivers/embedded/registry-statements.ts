@@ -257,7 +257,7 @@ export function standStatement(namespace: string): SqlStatement {
 export function entriesStatement(namespace: string, range: KeyRange): SqlStatement {
   return {
     sql: `SELECT key, value, session, incarnation, revision FROM holdfast_entry
-          WHERE namespace = ?1 AND key >= ?2 AND key < ?3 ORDER BY key LIMIT ?4`,
+          WHERE namespace = ?1 AND key >= ?2 AND key < ?3 ORDER BY key LIMIT ?4 + 0`,
     parameters: [namespace, range.from, range.before, entriesMax],
     integers: 'bigint',
   }
@@ -271,7 +271,7 @@ export function eventsStatement(
   return {
     sql: `SELECT revision, key, value, session, incarnation, cause FROM holdfast_registry_event
           WHERE namespace = ?1 AND revision > ?2 AND key >= ?3 AND key < ?4
-          ORDER BY revision LIMIT ?5`,
+          ORDER BY revision LIMIT ?5 + 0`,
     parameters: [namespace, page.after, range.from, range.before, page.limit],
     integers: 'bigint',
   }

@@ -3,6 +3,9 @@
  * messages are leased, their attempts counted in the same commit. The order is priority, due time,
  * publication: each lane (one kind, one priority) offers its first few from an index, and the best of
  * those are taken, so the cost depends on the limit and the lanes asked, not on the length of the queue.
+ *
+ * `LIMIT ?6 + 0`, here and in all statements: SQLite from 3.47 plans by the value of a bare `LIMIT ?6`, and so
+ * prepares the statement again each time it is bound, which costs more than running it.
  */
 import type { ClaimRequest, Delivery, WorkMessage } from '../../ports/work-store.ts'
 import type { SqlOutcome, SqlRow, SqlStatement } from '../../runtime/sql.ts'
@@ -25,7 +28,7 @@ const expired = (range: string): string => `
   SELECT * FROM (
     SELECT seq, lease_until_ms FROM holdfast_work_message
     WHERE queue = ?1 AND state = ${leased} AND ${range}
-    ORDER BY lease_boot, lease_until_ms, seq LIMIT ?5)`
+    ORDER BY lease_boot, lease_until_ms, seq LIMIT ?5 + 0)`
 
 const REQUEUE = workQuery(`
   UPDATE holdfast_work_message SET state = ${queued}, delayed = 0,
@@ -42,9 +45,9 @@ const CLAIM = workQuery(`
     SELECT m.seq FROM holdfast_work_lane l CROSS JOIN holdfast_work_message m ON m.seq IN (
       SELECT c.seq FROM holdfast_work_message c
       WHERE c.lane = l.id AND c.state = ${queued} AND c.due_ms <= ${workNow}
-      ORDER BY c.due_ms, c.seq LIMIT ?6)
+      ORDER BY c.due_ms, c.seq LIMIT ?6 + 0)
     WHERE l.queue = ?1 AND l.queued > 0 AND l.kind IN (SELECT value FROM json_each(?5))
-    ORDER BY l.priority, m.due_ms, m.seq LIMIT ?6)
+    ORDER BY l.priority, m.due_ms, m.seq LIMIT ?6 + 0)
   RETURNING ${placeOf('seq')} AS place, id, key, headers, attempt, due_ms,
     (SELECT priority || kind FROM holdfast_work_lane l WHERE l.id = lane) AS lane,
     (SELECT body FROM holdfast_work_body b WHERE b.seq = holdfast_work_message.seq) AS body`)

@@ -26,7 +26,7 @@ const PAGE = `
   WHERE d.queue = ?1 AND d.state = ${dead}
     AND d.seq > coalesce((SELECT max(a.seq) FROM holdfast_work_message a
       WHERE a.queue = ?1 AND a.state = ${dead} AND a.id = ?2), 0)
-  ORDER BY d.seq LIMIT ?3`
+  ORDER BY d.seq LIMIT ?3 + 0`
 
 export function deadLetterStatements(
   queue: number,

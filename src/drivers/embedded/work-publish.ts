@@ -25,7 +25,7 @@ export const priorityDefault: number = 5
 const FORGET = workQuery(`
   DELETE FROM holdfast_work_seen WHERE queue = ?1 AND id IN (
     SELECT id FROM holdfast_work_seen WHERE queue = ?1 AND expires_ms <= ${workNow}
-    ORDER BY expires_ms, id LIMIT ?5)`)
+    ORDER BY expires_ms, id LIMIT ?5 + 0)`)
 
 const LANES = workQuery(`
   INSERT INTO holdfast_work_lane (queue, kind, priority)
