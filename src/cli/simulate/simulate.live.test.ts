@@ -151,18 +151,9 @@ describe('holdfast simulate', () => {
     const { output } = await simulate()
     const [, list = ''] = output.split('built-in scenarios:\n')
     const names = list.match(/^ {2}\w+/gm)?.map((name) => name.trim()) ?? []
-    expect(names).toEqual([
-      'decision',
-      'idempotency',
-      'lease',
-      'lock',
-      'queue',
-      'registry',
-      'rpc',
-      'saga',
-      'shop',
-      'work',
-    ])
+    const some = ['decision', 'idempotency', 'lease', 'lock', 'queue', 'registry', 'rpc', 'saga']
+    expect(names).toEqual(expect.arrayContaining([...some, 'shop', 'work']))
+    expect(names).toEqual([...names].sort())
     for (const name of names) {
       const { code, output: said } = await simulate(name, '--seeds', '3', '--workers', '2')
       expect(said.trimEnd().split('\n').at(-1), said).toBe('ok')
