@@ -1,7 +1,7 @@
 /** docs/mutants.md: what was planted, who found it, and how soon. */
 const opening = (found, clean, { seeds }) => `# Planted bugs
 
-<!-- Written by \`node scripts/mutate.mjs --head --measure --no-clean --write\`. -->
+<!-- Written by \`node scripts/mutate.mjs --head --measure --write\`. -->
 
 A test that cannot fail proves nothing. So bugs are planted in the program, one at a time, by a script that
 edits a copy of one file, and the shipped scenarios must find each of them within
@@ -83,7 +83,7 @@ export function page(clean, found, counts) {
     '## The unchanged program\n',
     table(
       ['trial', 'verdict', 'seconds'],
-      clean.trials.map(({ name, status, seconds }) => [name, status, seconds.toFixed(0)]),
+      clean.results.map(({ name, status, seconds }) => [name, status, seconds.toFixed(0)]),
     ),
     '',
   ].join('\n')

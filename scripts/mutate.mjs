@@ -8,8 +8,8 @@
  *                           [--clean-seeds 500 | --no-clean | --clean-only] [--check] [--write]
  *
  * `--measure` shrinks what was found and looks whether fewer faults would have done; `--head` takes the last commit instead of the working tree; `--check` only looks for stale mutants;
- * `--clean-only` tries the unchanged program alone, all trials, and keeps the outcome in tests/mutants/clean.json;
- * `--write` rewrites docs/mutants.md, with that outcome, and asks for the whole list.
+ * `--clean-only` tries the unchanged program and no mutants; `--write` keeps what was found in
+ * tests/mutants/results.json, rewrites docs/mutants.md from it, and asks for the whole list.
  */
 import { readFileSync, writeFileSync } from 'node:fs'
 import os from 'node:os'
@@ -95,7 +95,20 @@ function measureOf({ measure }, { id, least }) {
   return { status: 'wrong least' }
 }
 
-const kept = join(root, 'tests/mutants/clean.json')
+const kept = join(root, 'tests/mutants/results.json')
+
+/** Both halves of the page take long, so each is kept and they may be run apart. */
+function keep(half) {
+  const all = { ...JSON.parse(readFileSync(kept, 'utf8')), ...half }
+  writeFileSync(kept, `${JSON.stringify(all, undefined, 1)}\n`)
+  const { clean, found } = all
+  if (clean === undefined || found === undefined) return
+  const named = found.results.map(({ id, ...rest }) => ({
+    mutant: mutants.find((mutant) => mutant.id === id),
+    ...rest,
+  }))
+  writeFileSync(join(root, 'docs/mutants.md'), page(clean, named, found))
+}
 
 /** @returns how many were wrong */
 async function tryClean(copy, list) {
@@ -103,9 +116,9 @@ async function tryClean(copy, list) {
   const seeds = Number(asked['clean-seeds'] ?? asked.seeds)
   const clean = await cleanTrials(copy, names, seeds)
   const wrong = clean.filter(({ status }) => status !== 'clean').length
-  if (asked['clean-only'] === true && list.length === mutants.length && wrong === 0) {
-    const trials = clean.map(({ name, status, seconds }) => ({ name, status, seconds }))
-    writeFileSync(kept, `${JSON.stringify({ seeds, trials }, undefined, 2)}\n`)
+  if (asked.write === true && list.length === mutants.length && wrong === 0) {
+    const results = clean.map(({ name, status, seconds }) => ({ name, status, seconds }))
+    keep({ clean: { seeds, results } })
   }
   return wrong
 }
@@ -116,8 +129,13 @@ async function tryMutants(copy, list) {
   const found = await findMutants(copy, list, seeds)
   const wrong = found.filter(({ status }) => status !== 'found').length
   if (asked.write === true && list.length === mutants.length && wrong === 0) {
-    const clean = JSON.parse(readFileSync(kept, 'utf8'))
-    writeFileSync(join(root, 'docs/mutants.md'), page(clean, found, { seeds }))
+    const results = found.map(({ mutant, seed, judge, measure }) => ({
+      id: mutant.id,
+      seed,
+      judge,
+      measure,
+    }))
+    keep({ found: { seeds, results } })
   } else if (asked.write === true) console.error('docs/mutants.md was not written')
   return wrong
 }
