@@ -47,7 +47,7 @@ export interface PaxosHostOptions {
   /** Clients that are remembered, so that what they repeat is done once. Default 10_000. */
   readonly sessionsMax?: number
   /** For trials: what stands between the member and its disk. */
-  readonly storage?: (storage: PaxosStorage) => PaxosStorage
+  readonly storage?: (storage: PaxosStorage, id: string) => PaxosStorage
   /** For trials: the pure machine that is run, and a look at it. */
   readonly protocol?: PaxosProtocol
   readonly watch?: (state: PaxosState, out: PaxosOutputs) => void

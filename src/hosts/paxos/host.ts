@@ -44,7 +44,7 @@ export async function paxosHost(runtime: Runtime, options: PaxosHostOptions): Pr
     ...{ folder, id, genesis },
     ...(options.segmentBytes === undefined ? {} : { segmentBytes: options.segmentBytes }),
   })
-  const storage = options.storage?.(opened) ?? opened
+  const storage = options.storage?.(opened, id) ?? opened
   const once = onceMachine(machine, sessionsMax)
   const state: PaxosState = paxos(
     {

@@ -7,7 +7,7 @@
  */
 import { outcomeOf } from '../../errors.ts'
 import type { Configuration } from '../../protocols/paxos/contract.ts'
-import type { PaxosState } from '../../protocols/paxos/paxos.ts'
+import { type PaxosState, step, take } from '../../protocols/paxos/paxos.ts'
 import { type Quorums, quorums } from '../../protocols/paxos/quorum.ts'
 import type { Runtime } from '../../runtime/runtime.ts'
 import { sleep } from '../../runtime/sleep.ts'
@@ -21,9 +21,10 @@ import {
   type Operation,
 } from '../../verification/index.ts'
 import { paxosClient } from './client.ts'
-import type { PaxosHost, PaxosHostOptions, PaxosMachine } from './contract.ts'
+import type { PaxosHost, PaxosHostOptions, PaxosMachine, PaxosProtocol } from './contract.ts'
 import { paxosHost } from './host.ts'
 import { keyValueMachine, type StoreCommand } from './key-value.sim.ts'
+import type { PaxosStorage } from './storage.ts'
 
 export const paxosTrialFaults: readonly FaultKind[] = [
   'kill',
@@ -64,7 +65,9 @@ interface Group {
   readonly chosen: Map<number, string>
   readonly hosts: Map<string, PaxosHost>
   readonly history: Step[]
-  mustChange: boolean
+  readonly mustChange: boolean
+  /** Do members stand without need? */
+  readonly isRestless: boolean
 }
 
 interface Seen {
@@ -73,7 +76,7 @@ interface Seen {
 }
 
 const spare = 'd'
-const keys = ['x', 'y']
+const keys = ['x', 'y', 'z']
 
 export function paxosTrial(trial: PaxosTrial = {}): Scenario {
   return (world) => {
@@ -87,13 +90,14 @@ export function paxosTrial(trial: PaxosTrial = {}): Scenario {
       },
       // By the seed's own digits: no draw that a fault could shift.
       mustChange: (world.seed * 0.618_034) % 1 < changes,
+      isRestless: world.seed % 4 > 0,
     }
     const all = group.mustChange ? [...members, spare] : members
     for (const name of all) {
       const process = world.machine(name)
       process.process(name, (runtime) => member(world, runtime, group, name), { mayThrow: true })
     }
-    for (const name of ['c1', 'c2', 'c3']) {
+    for (const name of ['c1', 'c2', 'c3', 'c4', 'c5']) {
       world.client(name, (runtime) => client(world, runtime, group))
     }
     world.invariant('agreement', () => agreement(world, group))
@@ -117,8 +121,8 @@ async function member(world: World, runtime: Runtime, group: Group, name: string
     genesis: { configuration, alpha: 8 },
     machine: trial.machine?.(store) ?? store,
     ...{ electionMs: 400, heartbeatMs: 100, snapshotEvery: 12, keep: 4, segmentBytes: 8_192 },
-    ...(trial.storage === undefined ? {} : { storage: trial.storage }),
-    ...(trial.protocol === undefined ? {} : { protocol: trial.protocol }),
+    storage: (storage, id) => unsteady(runtime, trial.storage?.(storage, id) ?? storage),
+    protocol: restless(runtime, trial.protocol ?? { step, take }, group.isRestless ? 0.03 : 0),
     watch(state, out) {
       if (group.states.get(name)?.state !== state) group.states.set(name, { state, checked: 0 })
       if (out.install !== undefined) world.reached('a snapshot was installed')
@@ -138,6 +142,31 @@ async function member(world: World, runtime: Runtime, group: Group, name: string
   world.reached(`stopped: ${reason.kind}`)
   // As a supervisor would: a member with a doubtful disk starts again and reads what is there.
   if (reason.kind === 'disk') throw reason.error
+}
+
+/** Most writes are quick; some take long enough for something to happen meanwhile. */
+function unsteady(runtime: Runtime, storage: PaxosStorage): PaxosStorage {
+  const chance = (): number => runtime.random.fraction('disk')
+  return {
+    ...storage,
+    async write(batch) {
+      if (chance() < 0.15) await sleep(runtime.timers, chance() * 300)
+      await storage.write(batch)
+    },
+  }
+}
+
+/** Stands now and then although there is a leader: that must cost time at most. */
+function restless(runtime: Runtime, { step, take }: PaxosProtocol, share: number): PaxosProtocol {
+  return {
+    step(state, input, nowMs) {
+      step(state, input, nowMs)
+      const isBeat = input.kind === 'message' && input.message.kind === 'heartbeat'
+      if (!isBeat || runtime.random.fraction('restless') >= share) return
+      step(state, { kind: 'campaign' }, nowMs)
+    },
+    take,
+  }
 }
 
 /** Whoever leads at that time puts the spare in the place of a member. */
@@ -170,7 +199,7 @@ async function client(world: World, runtime: Runtime, group: Group): Promise<voi
   // One whose command has no known end goes on as another.
   let life = 0
   for (let n = 0; n < commandsEach; n++) {
-    await sleep(runtime.timers, chance() * 500)
+    await sleep(runtime.timers, chance() * 300)
     const key = keys[Math.floor(chance() * keys.length)] ?? 'x'
     const lot = chance()
     const value = `${process}.${n} `
@@ -183,8 +212,8 @@ async function client(world: World, runtime: Runtime, group: Group): Promise<voi
       const bytes = new TextEncoder().encode(command)
       const asked =
         input.type === 'get' && chance() < 0.7
-          ? asking.question(bytes, { timeoutMs: 4_000 })
-          : asking.command(bytes, { timeoutMs: 4_000 })
+          ? asking.question(bytes, { timeoutMs: 2_000 })
+          : asking.command(bytes, { timeoutMs: 2_000 })
       const output: KeyValueOutput = JSON.parse(new TextDecoder().decode(await asked))
       group.history.push({ ...step, output, returnedAt: world.nowMs() })
       world.reached('answered')
