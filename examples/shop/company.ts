@@ -13,4 +13,6 @@ export const plan: Plan = {
     { name: 'gateway', entry: 'gateway/main.js', instances: 1 },
   ],
   front: 'gateway',
+  // `npm start -- --leases cluster --registry cluster`: three members that agree among themselves.
+  drivers: { cluster: [{ name: 'cluster', entry: 'cluster/main.js', instances: 3 }] },
 }

@@ -6,6 +6,7 @@ import process from 'node:process'
 import { ConfigurationError } from '../errors.ts'
 import type { Observer } from '../observability/index.ts'
 import type { FromChild, ToChild } from './up/messages.ts'
+import type { DriverNames } from './up/plan.ts'
 
 export interface ServiceContext {
   /** `order-1`. */
@@ -13,6 +14,8 @@ export interface ServiceContext {
   readonly service: string
   /** Where this system keeps its files. */
   readonly dataFolder: string
+  /** The driver chosen for each port: `embedded`, or one that the plan offers. */
+  readonly drivers: DriverNames
   /** Give it to what you open: its snapshots go to the console, its events to the log. */
   readonly observer: Observer
   /** Runs at the end, the last one registered first. */
@@ -50,6 +53,11 @@ export async function serviceProcess(
     instance: variable('HOLDFAST_INSTANCE'),
     service: variable('HOLDFAST_SERVICE'),
     dataFolder: variable('HOLDFAST_DATA'),
+    drivers: {
+      leases: variable('HOLDFAST_LEASES'),
+      registry: variable('HOLDFAST_REGISTRY'),
+      records: variable('HOLDFAST_RECORDS'),
+    },
     observer: publishing(sections),
     onStop: (close) => closers.push(close),
   })

@@ -1,11 +1,11 @@
 /**
  * One instance of the accounts as a process.
  */
-import process from 'node:process'
 import { serviceProcess } from 'holdfast/cli'
+import { onThisMachine } from '../shared/on-this-machine.ts'
 import { startAccount } from './start.ts'
 
 await serviceProcess(async (context) => {
-  await startAccount({ ...context, environment: process.env })
+  await startAccount(await onThisMachine(context))
   return {}
 })

@@ -2,8 +2,8 @@
  * One instance of the gateway as a process, with HTTP as its door.
  */
 import { createHash } from 'node:crypto'
-import process from 'node:process'
 import { serviceProcess } from 'holdfast/cli'
+import { onThisMachine } from '../shared/on-this-machine.ts'
 import { httpServer } from './http.ts'
 import { routes } from './routes.ts'
 import { openGateway } from './start.ts'
@@ -11,7 +11,7 @@ import { openGateway } from './start.ts'
 const hash = (text: string): string => createHash('sha256').update(text).digest('hex')
 
 await serviceProcess(async (context) => {
-  const { node, api } = await openGateway({ ...context, environment: process.env, hash })
+  const { node, api } = await openGateway({ ...(await onThisMachine(context)), hash })
   await node.start()
   const server = await httpServer(routes(api))
   context.onStop(server.close)

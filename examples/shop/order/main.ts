@@ -1,11 +1,11 @@
 /**
  * One instance of the order service as a process.
  */
-import process from 'node:process'
 import { serviceProcess } from 'holdfast/cli'
+import { onThisMachine } from '../shared/on-this-machine.ts'
 import { startOrder } from './start.ts'
 
 await serviceProcess(async (context) => {
-  await startOrder({ ...context, environment: process.env })
+  await startOrder(await onThisMachine(context))
   return {}
 })

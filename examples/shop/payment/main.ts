@@ -1,11 +1,11 @@
 /**
  * One instance of the payment service as a process.
  */
-import process from 'node:process'
 import { serviceProcess } from 'holdfast/cli'
+import { onThisMachine } from '../shared/on-this-machine.ts'
 import { startPayment } from './start.ts'
 
 await serviceProcess(async (context) => {
-  await startPayment({ ...context, environment: process.env })
+  await startPayment(await onThisMachine(context))
   return {}
 })

@@ -2,12 +2,14 @@
  * What every service of the shop has in common: a node on the shop's shared file, closed with the
  * process.
  */
-import { type HoldfastNode, type HoldfastOptions, holdfast } from 'holdfast'
+import { type HoldfastNode, type HoldfastOptions, holdfast, type PortDrivers } from 'holdfast'
 import type { ServiceContext } from 'holdfast/cli'
 import type { Runtime } from 'holdfast/runtime'
 
 /** What an instance is given. A process of this machine and one of the simulator are started alike. */
-export interface ShopContext extends Omit<ServiceContext, 'service'> {
+export interface ShopContext extends Omit<ServiceContext, 'service' | 'drivers'> {
+  /** Where the platform is kept, where it is not in the shop's own files. */
+  readonly drivers?: PortDrivers
   /** Default: the real machine. */
   readonly runtime?: Runtime
   /** `SHOP_ORDER_VERSION`, `SHOP_WAITING_MAX`, `HOLDFAST_SHOP_BUG`. Default: none is set. */
@@ -19,9 +21,10 @@ export async function shopNode(
   context: ShopContext,
   options: Omit<HoldfastOptions, 'namespace' | 'path' | 'process' | 'observer' | 'runtime'> = {},
 ): Promise<HoldfastNode> {
-  const { instance, dataFolder, observer, runtime, onStop } = context
+  const { instance, dataFolder, observer, runtime, drivers, onStop } = context
   const node = await holdfast({
     ...options,
+    ...drivers,
     namespace: 'shop',
     path: `${dataFolder}/platform.db`,
     process: instance,

@@ -3,6 +3,7 @@
  */
 import { type ChildLink, childLink } from './child-link.ts'
 import type { Sections } from './messages.ts'
+import type { DriverNames } from './plan.ts'
 import { restPolicy } from './rest-policy.ts'
 
 export type InstanceState =
@@ -17,6 +18,7 @@ export interface InstanceOptions {
   readonly service: string
   readonly name: string
   readonly entry: string
+  readonly drivers: DriverNames
   readonly dataFolder: string
   log(line: string): void
   changed(): void
@@ -51,7 +53,7 @@ export interface Instance {
 const staleMaxMs = 5_000
 
 export function supervisedInstance(options: InstanceOptions): Instance {
-  const { service, name, entry, dataFolder, log, changed } = options
+  const { service, name, entry, drivers, dataFolder, log, changed } = options
   const rests = restPolicy()
   let child: ChildLink | undefined
   let state: InstanceState = 'stopped'
@@ -79,6 +81,9 @@ export function supervisedInstance(options: InstanceOptions): Instance {
         HOLDFAST_INSTANCE: name,
         HOLDFAST_SERVICE: service,
         HOLDFAST_DATA: dataFolder,
+        HOLDFAST_LEASES: drivers.leases,
+        HOLDFAST_REGISTRY: drivers.registry,
+        HOLDFAST_RECORDS: drivers.records,
       },
       log: (line) => log(`${name}: ${line}`),
       ready(address) {

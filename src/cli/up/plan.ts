@@ -15,7 +15,22 @@ export interface Plan {
    * passed to one of them. An instance tells its HTTP address when it reports ready.
    */
   readonly front: string
+  /**
+   * Drivers that can be chosen with `--leases`, `--registry` and `--records` beside `embedded`, by name, and the
+   * services that each of them needs. These run only if their driver is chosen; they start before all others
+   * and stop after them.
+   */
+  readonly drivers?: Readonly<Record<string, readonly ServicePlan[]>>
 }
+
+/** Ports whose driver can be chosen when a plan is brought up. */
+export const chosenPorts = ['leases', 'registry', 'records'] as const
+
+/** The name of the driver behind each port. */
+export type DriverNames = Readonly<Record<(typeof chosenPorts)[number], string>>
+
+/** The driver that every plan has. */
+export const defaultDriver: string = 'embedded'
 
 export interface ServicePlan {
   /** Lower-case letters, digits and dashes; instances are called `name-1`, `name-2`, … */
@@ -24,6 +39,21 @@ export interface ServicePlan {
   readonly entry: string
   /** 1 to 100. */
   readonly instances: number
+}
+
+/** The plan with the services that the chosen drivers need. @throws {InvalidArgumentError} */
+export function withDrivers(plan: Plan, names: DriverNames): Plan {
+  const { drivers = {} } = plan
+  const known = [defaultDriver, ...Object.keys(drivers)]
+  for (const port of chosenPorts) {
+    if (known.includes(names[port])) continue
+    throw new InvalidArgumentError(
+      `--${port} is "${names[port]}"; plan "${plan.name}" offers ${known.join(', ')}`,
+    )
+  }
+  const chosen = [...new Set(chosenPorts.map((port) => names[port]))]
+  const needed = chosen.flatMap((name) => (Object.hasOwn(drivers, name) ? drivers[name] : []) ?? [])
+  return { ...plan, services: [...needed, ...plan.services] }
 }
 
 /** Checks a plan and applies `--instances order=3,inventory=1`. @throws {InvalidArgumentError} */

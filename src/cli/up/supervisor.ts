@@ -4,7 +4,7 @@
 import { join } from 'node:path'
 import { type Instance, type InstanceStatus, supervisedInstance } from './instance.ts'
 import type { Sections } from './messages.ts'
-import type { Plan } from './plan.ts'
+import type { DriverNames, Plan } from './plan.ts'
 
 export interface Supervisor {
   /** Starts every instance. Before it nothing runs. */
@@ -27,13 +27,16 @@ export interface Supervisor {
 
 export interface SupervisorOptions {
   readonly plan: Plan
+  /** Told to every instance. */
+  readonly drivers: DriverNames
   readonly dataFolder: string
   /** The folder that entries of the plan are relative to. */
   readonly baseFolder: string
   log(line: string): void
 }
 
-export function supervisor({ plan, dataFolder, baseFolder, log }: SupervisorOptions): Supervisor {
+export function supervisor(options: SupervisorOptions): Supervisor {
+  const { plan, drivers, dataFolder, baseFolder, log } = options
   const listeners = new Set<() => void>()
   const changed = (): void => {
     for (const listener of [...listeners]) listener()
@@ -44,6 +47,7 @@ export function supervisor({ plan, dataFolder, baseFolder, log }: SupervisorOpti
         service,
         name: `${service}-${index + 1}`,
         entry: join(baseFolder, entry),
+        drivers,
         dataFolder,
         log,
         changed,

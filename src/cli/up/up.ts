@@ -10,17 +10,20 @@ import { parseArgs } from 'node:util'
 import { ConfigurationError, InvalidArgumentError } from '../../errors.ts'
 import { requireInteger } from '../../ports/arguments.ts'
 import { type Front, openFront } from './front.ts'
-import { checkedPlan, type Plan } from './plan.ts'
+import { checkedPlan, type DriverNames, defaultDriver, type Plan, withDrivers } from './plan.ts'
 import { supervisor } from './supervisor.ts'
 
 export const upUsage = `holdfast up PLAN [--port 8080] [--host 127.0.0.1] [--data DIR] [--instances order=2,inventory=2] [--drain-ms 20000]
+                 [--leases NAME] [--registry NAME] [--records NAME]
 
   PLAN         a JavaScript module that exports "plan"
   --port       public port; 0 takes any free one (default 8080)
   --host       address to listen on (default 127.0.0.1: this machine only)
   --data       where the system keeps its files (default: a fresh folder)
   --instances  how many instances of a service to run
-  --drain-ms   how long one may take to leave before it is killed (default 20000)`
+  --drain-ms   how long one may take to leave before it is killed (default 20000)
+  --leases, --registry, --records
+               the driver behind each, of those that the plan offers (default embedded)`
 
 /** Longest time for all instances to become ready. */
 const readyMaxMs = 60_000
@@ -35,6 +38,9 @@ export async function up(rest: readonly string[]): Promise<void> {
       data: { type: 'string' },
       instances: { type: 'string' },
       'drain-ms': { type: 'string', default: '20000' },
+      leases: { type: 'string', default: defaultDriver },
+      registry: { type: 'string', default: defaultDriver },
+      records: { type: 'string', default: defaultDriver },
     },
   })
   const [file] = positionals
@@ -45,12 +51,14 @@ export async function up(rest: readonly string[]): Promise<void> {
   requireInteger('--drain-ms', drainMaxMs, 0, 600_000)
 
   const path = resolve(file)
-  const plan = checkedPlan(await loadPlan(path), values.instances)
+  const { leases, registry, records } = values
+  const drivers: DriverNames = { leases, registry, records }
+  const plan = checkedPlan(withDrivers(await loadPlan(path), drivers), values.instances)
   requireEntries(plan, dirname(path))
   const dataFolder = dataFolderOf(values.data)
   const log = (line: string): void => void process.stdout.write(`${line}\n`)
   log(`${plan.name}: data in ${dataFolder}`)
-  const running = supervisor({ plan, dataFolder, baseFolder: dirname(path), log })
+  const running = supervisor({ plan, drivers, dataFolder, baseFolder: dirname(path), log })
 
   let front: Front | undefined
   let leaving: Promise<void> | undefined
