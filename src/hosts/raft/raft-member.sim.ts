@@ -89,6 +89,8 @@ async function life(
   const made = kvMachine((message) => world.fail('misfed', `${id}: ${message}`))
   const machine = bug.machine?.(made) ?? made
   const isFounder = founders.includes(id)
+  // Curves cost more than all the rest of a seed, so few are sealed.
+  const isSealed = world.seed % 32 === 5
   const host = await raftHostOf(
     {
       runtime,
@@ -111,8 +113,9 @@ async function life(
       snapshotEveryEntries: 15,
       keepEntries: 4,
       segmentBytes: 8_192,
+      ...(isSealed ? { secrets: [new Uint8Array(32).fill(1)] } : {}),
     },
-    { seal: noSeal, ...bug.parts, watch: trial.watch },
+    { seal: isSealed ? undefined : noSeal, ...bug.parts, watch: trial.watch },
   )
   trial.live.set(name, { id, host, machine })
   const member: RunningMember = { trial, runtime, id, host, machine, running: () => running }

@@ -13,14 +13,14 @@ export async function operate(member: RunningMember): Promise<void> {
   const { world } = trial
   const upTo = (most: number): number => Math.floor(runtime.random.fraction('operator') * most)
   while (member.running() && trial.phase !== 'quiet') {
-    await sleep(runtime.timers, 50 + upTo(250))
+    await sleep(runtime.timers, 30 + upTo(170))
     if (!member.running()) return
     const { role, configuration } = host.status()
     if (role !== 'leader') continue
     const dice = upTo(100)
     try {
       if (dice < 15) await host.compact()
-      else if (dice < 35) {
+      else if (dice < 45) {
         const heirs = configuration.voters.filter((voter) => voter !== id)
         await host.transfer(heirs[upTo(heirs.length)] ?? id, { timeoutMs: 300 })
         world.reached('leadership was handed over')
