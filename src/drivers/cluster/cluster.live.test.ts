@@ -1,7 +1,10 @@
+import { type ChildProcess, spawn } from 'node:child_process'
+import { once } from 'node:events'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { ConfigurationError } from '../../errors.ts'
 import type { ConformanceCase } from '../../ports/conformance.ts'
@@ -16,6 +19,7 @@ import { titleOf } from '../../testing/engines/engine-trial.ts'
 import { type ClusterMember, type ClusterStores, clusterMember, clusterStores } from './index.ts'
 
 const secret = 'a secret of some length, for tests only'
+type Secret = { readonly secret?: string }
 const ids = ['one', 'two', 'three'] as const
 
 interface Running {
@@ -32,7 +36,7 @@ let runtime: NodeRuntime
 
 beforeAll(async () => {
   runtime = nodeRuntime()
-  running = await startAll()
+  running = await startAll({ secret })
   await running.leader()
 })
 afterAll(async () => {
@@ -40,14 +44,14 @@ afterAll(async () => {
   await runtime.close()
 })
 
-async function startAll(): Promise<Running> {
+async function startAll(secret: Secret): Promise<Running> {
   const folder = await mkdtemp(join(tmpdir(), 'holdfast-cluster-'))
   const ports = await Promise.all(ids.map(freePort))
   const peers = Object.fromEntries(ids.map((id, index) => [id, `127.0.0.1:${ports[index]}`]))
   const members = new Map<string, ClusterMember>()
   async function start(id: string): Promise<void> {
     const listen = peers[id] ?? ''
-    const options = { id, listen, peers, folder: join(folder, id), secret, electionMs: 500 }
+    const options = { id, listen, peers, folder: join(folder, id), electionMs: 500, ...secret }
     members.set(id, await clusterMember(runtime, options))
   }
   await Promise.all(ids.map(start))
@@ -56,7 +60,7 @@ async function startAll(): Promise<Running> {
     addresses: Object.values(peers),
     start,
     stores: (on, namespace) =>
-      clusterStores(on, { members: Object.values(peers), secret, namespace }),
+      clusterStores(on, { members: Object.values(peers), namespace, ...secret }),
     async leader() {
       for (;;) {
         for (const [id, member] of members) if (member.status().role === 'leader') return id
@@ -164,6 +168,16 @@ describe('three real members', () => {
     await close()
   })
 
+  it('talk without a secret on loopback, and only there', async () => {
+    const open = await startAll({})
+    const { records, close } = open.stores(runtime, 'open')
+    expect(await records.increment('s', 'n', 1n)).toBe(1n)
+    await close()
+    await open.close()
+    const elsewhere = { members: ['192.0.2.1:4100'], namespace: 'x' }
+    expect(() => clusterStores(runtime, elsewhere)).toThrow(ConfigurationError)
+  })
+
   it('refuse a client with another secret', async () => {
     const stranger = clusterStores(runtime, {
       members: running.addresses,
@@ -173,5 +187,85 @@ describe('three real members', () => {
     })
     await expect(stranger.records.get('s', 'k')).rejects.toThrow(ConfigurationError)
     await stranger.close()
+  })
+})
+
+const child = fileURLToPath(new URL('cluster.live-child.mjs', import.meta.url))
+
+interface Living {
+  readonly process: ChildProcess
+  /** Its last word about itself: `leader 3`. */
+  said: string
+}
+
+describe('three real processes', () => {
+  it('LK-2, LK-5, RF-1, RF-9: count on while leaders are killed and stopped, and lose nothing', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'holdfast-cluster-'))
+    const ports = await Promise.all(ids.map(freePort))
+    const peers = Object.fromEntries(ids.map((id, index) => [id, `127.0.0.1:${ports[index]}`]))
+    const living = new Map<string, Living>()
+    function start(id: string): void {
+      const words = [child, id, join(folder, id), JSON.stringify(peers)]
+      const process = spawn(globalThis.process.execPath, words, {
+        stdio: ['ignore', 'pipe', 'inherit'],
+      })
+      const one: Living = { process, said: '' }
+      process.stdout?.on('data', (chunk: Buffer) => {
+        one.said = chunk.toString().trim().split('\n').at(-1) ?? ''
+      })
+      living.set(id, one)
+    }
+    async function leader(): Promise<[string, Living]> {
+      for (;;) {
+        for (const entry of living) if (entry[1].said.startsWith('leader')) return entry
+        await sleep(runtime.timers, 20)
+      }
+    }
+    for (const id of ids) start(id)
+    const members = Object.values(peers)
+    const { records, leases, close } = clusterStores(runtime, { members, namespace: 'killed' })
+    const held = await leases.acquire({ name: 'n', ttlMs: 60_000, attemptId: 'a' })
+    let sum = 0n
+    let stop = false
+    const counting = (async () => {
+      while (!stop) {
+        await records.increment('s', 'n', 1n)
+        sum += 1n
+      }
+    })()
+    try {
+      for (let round = 0; round < 4; round += 1) {
+        const [id, { process }] = await leader()
+        if (round % 2 === 0) {
+          process.kill('SIGKILL')
+          await once(process, 'exit')
+          living.delete(id)
+          await leader()
+          start(id)
+        } else {
+          living.delete(id)
+          process.kill('SIGSTOP')
+          await leader()
+          process.kill('SIGCONT')
+          living.set(id, { process, said: '' })
+          process.stdout?.on('data', (chunk: Buffer) => {
+            const one = living.get(id)
+            if (one?.process === process)
+              one.said = chunk.toString().trim().split('\n').at(-1) ?? ''
+          })
+        }
+        const before = sum
+        while (sum < before + 20n) await sleep(runtime.timers, 20)
+      }
+      stop = true
+      await counting
+      expect(await records.increment('s', 'n', 0n)).toBe(sum)
+      expect(held && (await leases.renew(held, 60_000)).token).toBe(held?.token)
+    } finally {
+      stop = true
+      await close()
+      for (const { process } of living.values()) process.kill('SIGKILL')
+      await rm(folder, { recursive: true, force: true })
+    }
   })
 })

@@ -56,6 +56,7 @@ function sort({ timers }: Runtime, raw: ByteStream, accepts: Accepts): void {
   }
   const late = timers.schedule(tagMs, () => raw.destroy(), { background: true })
   let sorted = false
+  let destroyed = false
 
   function hear(bytes: Uint8Array): void {
     const all = new Uint8Array(heard.length + bytes.length)
@@ -78,14 +79,20 @@ function sort({ timers }: Runtime, raw: ByteStream, accepts: Accepts): void {
   const stream: ByteStream = {
     remote: raw.remote,
     receive(next) {
-      receiver = next
-      for (const event of kept.splice(0)) event(next)
+      // Not before this call has returned: a receiver may not be ready to answer yet.
+      queueMicrotask(() => {
+        receiver = next
+        for (const event of kept.splice(0)) if (!destroyed) event(next)
+      })
     },
     write: (bytes) => raw.write(bytes),
     drained: () => raw.drained(),
     pause: (paused) => raw.pause(paused),
     end: () => raw.end(),
-    destroy: () => raw.destroy(),
+    destroy() {
+      destroyed = true
+      raw.destroy()
+    },
   }
   raw.receive({
     data(bytes) {
