@@ -1,7 +1,7 @@
 // A member for the tests to kill. It runs the built package, as a user's would.
 import { writeSync } from 'node:fs'
-import { clusterMember } from '../../dist/drivers/cluster/index.js'
-import { nodeRuntime } from '../../dist/runtime/node/index.js'
+import { clusterMember } from '../../../dist/drivers/cluster/index.js'
+import { nodeRuntime } from '../../../dist/runtime/node/index.js'
 
 const [id, folder, peers] = process.argv.slice(2)
 const all = JSON.parse(peers)
