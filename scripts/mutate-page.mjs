@@ -56,7 +56,7 @@ export function page(clean, found, counts) {
     const faults =
       measure === undefined
         ? ['', '', '']
-        : [least, measure.shrunk, (measure.shrinkMs / 1_000).toFixed(1)]
+        : [least, measure.shrunk, (Math.max(0, measure.shrinkMs) / 1_000).toFixed(1)]
     const where = `\`${file.replace('src/', '')}\``
     return [id, breaks, where, by, seed ?? 'test', ...faults, blind ? 'yes' : '']
   })

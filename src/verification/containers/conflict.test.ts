@@ -142,6 +142,48 @@ describe('what one container of many values costs', () => {
   })
 })
 
+describe('histories made to exhaust the judge', () => {
+  const many = 20_000
+  const each = <T>(make: (index: number) => T): T[] =>
+    Array.from({ length: many }, (_, at) => make(at))
+  const put = (value: number) => ({
+    ...{ process: 1, input: { put: value } as ContainerCall, calledAt: value },
+    returnedAt: value + 0.5,
+  })
+  const take = (output?: Value) => ({
+    ...{ process: 2, input: 'take' as ContainerCall, calledAt: 1 },
+    ...(output === undefined ? { returnedAt: Infinity } : { output, returnedAt: many }),
+  })
+  const places = (kind: Kind, history: readonly Operation<ContainerCall, Value>[]) =>
+    conflicts[kind](history, (input) => input)?.length
+
+  it.each(['queue', 'stack'] as const)('%s: one value taken over and over', (kind) => {
+    expect(places(kind, [put(0), ...each(() => take(0))])).toBe(3)
+  })
+
+  it.each(['queue', 'stack'] as const)('%s: all puts, then all that never end', (kind) => {
+    expect(places(kind, [...each(put), ...each(() => take())])).toBe(0)
+  })
+
+  it('queue: many open takes, and many answers that it was empty', () => {
+    const open = each((at) => ({ ...take(), calledAt: at }))
+    const empty = each((at) => ({ ...take(null), calledAt: at, returnedAt: many }))
+    expect(places('queue', [...each((at) => put(at / 2)), ...open, ...empty])).toBe(0)
+    const never = each((at) => ({ ...take(null), calledAt: at + many, returnedAt: 2 * many }))
+    expect(places('queue', [put(-1), put(-2), ...open.slice(0, 1), ...never])).toBeGreaterThan(0)
+  })
+
+  it('stack: nested as deep as it is long', () => {
+    const pops = each((at) => ({
+      ...take(many - 1 - at),
+      calledAt: many + at,
+      returnedAt: many + at,
+    }))
+    expect(places('stack', [...each(put), ...pops])).toBe(0)
+    expect(places('queue', [...each(put), ...pops])).toBe(4)
+  })
+})
+
 describe('evidence', () => {
   it('names the operations, and how far one gets with them', () => {
     const input = (value: number) => ({ type: 'enqueue' as const, value })

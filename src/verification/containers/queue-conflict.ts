@@ -23,7 +23,7 @@ import {
 
 /**
  * Places that cannot be right together; none: an order exists; `undefined`: this way cannot tell. Takes time
- * n log n, n² if many takes are open and many found nothing.
+ * n log n.
  */
 export function queueConflict<Input>(
   history: History<Input, Value>,
@@ -84,7 +84,7 @@ function leftBehind(
     const takes = calledBy(openTakes, rival.takeUntil)
     if (takes > at) continue
     const rivals = new Set(goneBy.slice(0, at + 1))
-    return placesOf([...left.slice(0, at + 1), ...rivals], ...openTakes.slice(0, takes))
+    return placesOf([...left.slice(0, at + 1), ...rivals], openTakes.slice(0, takes))
   }
   return undefined
 }
@@ -97,18 +97,21 @@ function notEmpty(
 ): Conflict | undefined {
   const { freeFrom } = occupied(taken)
   const putBefore = (time: number): number => countWhile(left, (stay) => stay.putUntil < time)
+  const fits = (time: number): boolean => putBefore(time) <= calledBy(openTakes, time)
+  const after = (take: number): number => freeFrom(openTakes[take]?.from ?? Infinity)
+  /** Of each open take, the first from it on by whose call enough are called. */
+  const enough = new Int32Array(openTakes.length + 1).fill(openTakes.length)
+  for (let take = openTakes.length - 1; take >= 0; take--) {
+    enough[take] = fits(after(take)) ? take : (enough[take + 1] ?? 0)
+  }
   for (const empty of empties) {
     let time = freeFrom(empty.from)
-    while (time <= empty.until) {
-      const takes = calledBy(openTakes, time)
-      if (putBefore(time) <= takes) break
-      // Waiting helps only once one more take was called.
-      time = freeFrom(openTakes[takes]?.from ?? Number.POSITIVE_INFINITY)
-    }
+    // Waiting helps only once more takes were called.
+    if (!fits(time)) time = after(enough[calledBy(openTakes, time)] ?? 0)
     if (time <= empty.until) continue
     const inside = taken.filter((stay) => stay.putUntil < empty.until && stay.takeFrom > empty.from)
     const takes = openTakes.slice(0, calledBy(openTakes, empty.until))
-    return placesOf([...inside, ...left.slice(0, putBefore(empty.until))], empty, ...takes)
+    return placesOf([...inside, ...left.slice(0, putBefore(empty.until))], [empty, ...takes])
   }
   return undefined
 }

@@ -43,7 +43,7 @@ function conflictOf({ stays, empties }: Stays): Conflict {
     const inside = stays.filter(
       ({ putUntil, takeFrom }) => putUntil < empty.until && takeFrom > empty.from,
     )
-    return placesOf(inside, empty)
+    return placesOf(inside, [empty])
   }
   // The others may come and go in one instant, whatever lies below.
   return placesOf(unnested(stays.filter(({ putUntil, takeFrom }) => putUntil < takeFrom)))

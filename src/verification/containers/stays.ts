@@ -60,7 +60,7 @@ export function staysOf<Input>(
       if (isOpen(operation) !== (output === undefined)) return undefined
       if (output === undefined) openTakes.push({ place, from, until })
       else if (output === null) empties.push({ place, from, until })
-      else takes.set(output, [...(takes.get(output) ?? []), place])
+      else noteTake(takes, output, place)
     } else {
       if (asked.put === null || Object.is(asked.put, -0) || puts.has(asked.put)) return undefined
       puts.set(asked.put, place)
@@ -83,6 +83,13 @@ export function staysOf<Input>(
     if (operation !== undefined && !isOpen(operation)) stays.push(left(operation, put))
   }
   return { stays, empties, openTakes: openTakes.sort((a, b) => (a.from < b.from ? -1 : 1)) }
+}
+
+/** Two takes of one value are one too many, and a hostile history may have a million. */
+function noteTake(takes: Map<Value, number[]>, value: Value, place: number): void {
+  const places = takes.get(value)
+  if (places === undefined) takes.set(value, [place])
+  else if (places.length < 2) places.push(place)
 }
 
 function isOpen({ returnedAt }: Operation): boolean {
@@ -115,7 +122,7 @@ function left({ calledAt, returnedAt }: Operation, put: number): Stay {
 }
 
 /** The operations of these stays, without those that never were. */
-export function placesOf(stays: readonly Stay[], ...more: readonly Visit[]): Conflict {
+export function placesOf(stays: readonly Stay[], more: readonly Visit[] = []): Conflict {
   return [...stays.flatMap(({ put, take }) => [put, take]), ...more.map(({ place }) => place)]
     .filter((place) => place >= 0)
     .sort((a, b) => a - b)
