@@ -38,6 +38,7 @@ function git(...parameters) {
 /** A clean copy, built: so that what runs is what the commit says, whoever edits the tree meanwhile. */
 function copyOf(commit) {
   const folder = mkdtempSync(join(tmpdir(), 'holdfast-ledger-'))
+  process.once('exit', () => rmSync(folder, { recursive: true, force: true }))
   execFileSync('tar', ['-x', '-C', folder], { input: git('archive', commit) })
   symlinkSync(join(root, 'node_modules'), join(folder, 'node_modules'))
   execFileSync(process.execPath, [join(folder, 'scripts', 'build.mjs')], {
@@ -58,30 +59,26 @@ function namesIn(command) {
 function run() {
   const commit = String(git('rev-parse', values.commit)).trim()
   const folder = copyOf(commit)
-  try {
-    const command = join(folder, 'dist', 'cli', 'main.js')
-    const names = values.only?.split(',') ?? namesIn(command)
-    const last = existsSync(ledger) ? sectionsIn(ledger).at(-1) : undefined
-    const begun = last?.commit === commit
-    if (last !== undefined && !begun) console.log(`a new section: ${commit}`)
-    const sliceMinutes = String(Number(values.minutes) / names.length)
-    for (const [index, name] of names.entries()) {
-      const anew = index === 0 && last !== undefined && !begun ? ['--new-section'] : []
-      const { status } = spawnSync(
-        process.execPath,
-        [
-          ...[command, 'simulate', name, '--ledger', ledger, '--until', values.until],
-          ...['--from-commit', commit, '--minutes', sliceMinutes, '--workers', values.workers],
-          ...anew,
-        ],
-        { stdio: 'inherit' },
-      )
-      if (status !== 0) return status ?? 1
-    }
-    return 0
-  } finally {
-    rmSync(folder, { recursive: true, force: true })
+  const command = join(folder, 'dist', 'cli', 'main.js')
+  const names = values.only?.split(',') ?? namesIn(command)
+  const last = existsSync(ledger) ? sectionsIn(ledger).at(-1) : undefined
+  const begun = last?.commit === commit
+  if (last !== undefined && !begun) console.log(`a new section: ${commit}`)
+  const sliceMinutes = String(Number(values.minutes) / names.length)
+  for (const [index, name] of names.entries()) {
+    const anew = index === 0 && last !== undefined && !begun ? ['--new-section'] : []
+    const { status } = spawnSync(
+      process.execPath,
+      [
+        ...[command, 'simulate', name, '--ledger', ledger, '--until', values.until],
+        ...['--from-commit', commit, '--minutes', sliceMinutes, '--workers', values.workers],
+        ...anew,
+      ],
+      { stdio: 'inherit' },
+    )
+    if (status !== 0) return status ?? 1
   }
+  return 0
 }
 
 if (!values.render) {
