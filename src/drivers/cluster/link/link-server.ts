@@ -6,8 +6,9 @@
 import { InvalidArgumentError, UnavailableError } from '../../../errors.ts'
 import type { ByteStream, Listener } from '../../../runtime/network.ts'
 import type { Runtime } from '../../../runtime/runtime.ts'
+import { frameWriter } from './frame-writer.ts'
 import { wireError } from './link-errors.ts'
-import { frameOf, frameReader, pingMethod } from './link-frames.ts'
+import { frameReader, pingMethod } from './link-frames.ts'
 
 export type LinkCall = (...values: never[]) => Promise<unknown>
 
@@ -76,17 +77,19 @@ function serve(
     over()
   }
 
-  function send(message: object): void {
-    if (!open) return
-    const frame = frameOf(message)
-    if (stream.write(frame)) return
+  const writer = frameWriter(stream, (bytes, room) => {
+    if (room || !open) return
     if (waitingBytes === 0) {
       void stream.drained().then(() => {
         waitingBytes = 0
       })
     }
-    waitingBytes += frame.length
+    waitingBytes += bytes
     if (waitingBytes > waitingBytesMax) close()
+  })
+
+  function send(message: object): void {
+    if (open) writer.send(message)
   }
 
   const tellerOf = (id: number): LinkTeller => ({

@@ -9,8 +9,9 @@ import { ClosedError, OutcomeUnknownError, UnavailableError } from '../../../err
 import type { Timer } from '../../../runtime/clock.ts'
 import type { ByteStream } from '../../../runtime/network.ts'
 import type { Runtime } from '../../../runtime/runtime.ts'
+import { type FrameWriter, frameWriter } from './frame-writer.ts'
 import { errorOf, movedCode, type WireError } from './link-errors.ts'
-import { frameOf, frameReader, pingMethod } from './link-frames.ts'
+import { frameReader, pingMethod } from './link-frames.ts'
 
 export interface Link {
   /** @throws the server's error, `UnavailableError` or `OutcomeUnknownError`. */
@@ -50,6 +51,7 @@ interface Pending {
 
 interface Connection {
   readonly stream: ByteStream
+  readonly writer: FrameWriter
   readonly pending: Map<number, Pending>
   broken: boolean
   pinging: boolean
@@ -83,7 +85,13 @@ export function link(runtime: Runtime, options: LinkOptions): Link {
   async function connect(): Promise<Connection> {
     const address = await options.address()
     const stream = await runtime.network.connect(address, { timeoutMs: connectTimeoutMs })
-    const connection: Connection = { stream, pending: new Map(), broken: false, pinging: false }
+    const connection: Connection = {
+      stream,
+      writer: frameWriter(stream),
+      pending: new Map(),
+      broken: false,
+      pinging: false,
+    }
     stream.receive({
       data: frameReader((message) => {
         const frame = message as unknown as Frame
@@ -114,9 +122,8 @@ export function link(runtime: Runtime, options: LinkOptions): Link {
 
   function ask(connection: Connection, frame: object, pending: Pending): number {
     const id = ++lastId
-    const bytes = frameOf({ id, in: namespace, ...frame })
+    connection.writer.send({ id, in: namespace, ...frame })
     connection.pending.set(id, pending)
-    connection.stream.write(bytes)
     return id
   }
 
@@ -182,7 +189,7 @@ export function link(runtime: Runtime, options: LinkOptions): Link {
         if (!connection.pinging) ping(connection)
         follow.stop = () => {
           if (!connection.pending.delete(id)) return
-          connection.stream.write(frameOf({ id, stop: true }))
+          connection.writer.send({ id, stop: true })
         }
       }
       connected().then(begin, over)

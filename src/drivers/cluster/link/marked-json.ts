@@ -6,6 +6,8 @@
 const mark = '~'
 
 export function markedJson(value: unknown): string {
+  // A function that is asked about every part costs more than all the rest, and most texts have no mark.
+  if (!needsMarks(value)) return JSON.stringify(value)
   return JSON.stringify(value, (_key, part: unknown) => {
     if (typeof part === 'bigint') return `${mark}n${part}`
     return typeof part === 'string' && part.startsWith(mark) ? `${mark}s${part}` : part
@@ -14,10 +16,19 @@ export function markedJson(value: unknown): string {
 
 /** @throws {SyntaxError} not such a text. */
 export function unmarkedJson(text: string): unknown {
-  // Most texts have no mark, and looking at every part costs more than all the rest.
   if (!text.includes(`"${mark}`)) return JSON.parse(text)
   return JSON.parse(text, (_key, part: unknown) => {
     if (typeof part !== 'string' || !part.startsWith(mark)) return part
     return part[1] === 'n' ? BigInt(part.slice(2)) : part.slice(2)
   })
+}
+
+function needsMarks(part: unknown): boolean {
+  if (typeof part === 'string') return part.startsWith(mark)
+  if (typeof part !== 'object' || part === null) return typeof part === 'bigint'
+  if (Array.isArray(part)) return part.some(needsMarks)
+  // What turns itself into something else is asked in full.
+  if ('toJSON' in part) return true
+  for (const key in part) if (needsMarks(part[key as keyof typeof part])) return true
+  return false
 }
