@@ -110,6 +110,8 @@ process.on('message', ({ number, order, ...rest }) => {
     (error) => process.send({ number, error: `${error.stack}` }),
   )
 })
+// In good order, so that a profile is written.
+process.on('SIGTERM', () => process.exit(0))
 // Whoever started it is gone.
 process.on('disconnect', () => process.exit(0))
 process.send({ up: true })

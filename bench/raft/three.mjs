@@ -52,7 +52,7 @@ export async function threeMembers(kind, folder, { options = {}, execArgv = [] }
       members.set(id, await start(id))
     },
     processorMs: () => sum([...members.values()].map(({ child }) => processorMs(child.pid))),
-    stop: () => Promise.all([...members.values()].map((member) => member.stop('SIGINT'))),
+    stop: () => Promise.all([...members.values()].map((member) => member.stop('SIGTERM'))),
   }
 }
 
