@@ -4,7 +4,9 @@
  * every piece and cent be where the customers' own account says. Every step must have had its kill.
  *
  *   npm run shop:chaos -- [--kills 100] [--shop-kills 2] [--pauses 4] [--rate 40] [--seed 1] [--expect-broken]
+ *   npm run shop:chaos -- --cluster [--leader-kills 10] [--kills 20]
  *
+ * With `--cluster` leases and registry are in a cluster of three members, whose leader is killed, too.
  * With `--expect-broken` the trial succeeds if the invariants turn red: for runs with a planted bug
  * (`HOLDFAST_SHOP_BUG=lost-compensation`).
  */
@@ -27,6 +29,8 @@ const { values } = parseArgs({
     'pause-ms': { type: 'string', default: '16000' },
     rate: { type: 'string', default: '40' },
     seed: { type: 'string', default: '1' },
+    cluster: { type: 'boolean', default: false },
+    'leader-kills': { type: 'string', default: '5' },
     'expect-broken': { type: 'boolean', default: false },
     verbose: { type: 'boolean', default: false },
   },
@@ -34,6 +38,7 @@ const { values } = parseArgs({
 const seed = Number(values.seed)
 const draw = chance(seed)
 const unfinishedMin = 10
+const flags = values.cluster ? ['--leases', 'cluster', '--registry', 'cluster'] : []
 const extraStock = 100_000
 const extraCents = 100_000_000
 
@@ -72,6 +77,14 @@ async function killOne(
   return true
 }
 
+async function killLeader(client: ShopClient, killed: Map<string, number>): Promise<void> {
+  const leader = await client.leader()
+  if (leader === undefined) return
+  const path = `/api/processes/${leader}/kill`
+  await client.post(path, { signal: 'SIGKILL' }, performance.now() + 500)
+  killed.set('the leader', (killed.get('the leader') ?? 0) + 1)
+}
+
 async function pauseOne(client: ShopClient, pauseMs: number): Promise<void> {
   const alive = (await processes(client)).filter(({ state }) => state === 'ready')
   const { instance } = draw.pick(alive)
@@ -97,7 +110,7 @@ async function trial(): Promise<number> {
   const dataFolder = mkdtempSync(join(tmpdir(), 'holdfast-trial-'))
   const started = performance.now()
   say(`seed ${seed}; data in ${dataFolder}`)
-  let shop: ShopProcess = await startShop({ dataFolder, port: 0, log })
+  let shop: ShopProcess = await startShop({ dataFolder, port: 0, flags, log })
   const port = Number(new URL(shop.url).port)
   const client = shopClient(shop.url)
   await prepare(client)
@@ -107,6 +120,7 @@ async function trial(): Promise<number> {
   const total = Number(values.kills)
   const shopKills = spread(Number(values['shop-kills']), total)
   const pauses = spread(Number(values.pauses), total)
+  const leaderKills = spread(values.cluster ? Number(values['leader-kills']) : 0, total)
   const paused: Promise<void>[] = []
   for (let done = 0; done < total; ) {
     while (crowd.unfinished().length < unfinishedMin) await wait(20)
@@ -114,10 +128,11 @@ async function trial(): Promise<number> {
       say('killing the whole shop')
       const pids = (await processes(client)).flatMap(({ pid }) => pid ?? [])
       await shop.killAll(pids)
-      shop = await startShop({ dataFolder, port, log })
+      shop = await startShop({ dataFolder, port, flags, log })
       continue
     }
     if (pauses.delete(done)) paused.push(pauseOne(client, Number(values['pause-ms'])))
+    if (leaderKills.delete(done)) await killLeader(client, killed)
     const shot = await aiming.next()
     const underWay = crowd.unfinished().length
     if (underWay < unfinishedMin || !(await killOne(client, shot.service, killed))) continue

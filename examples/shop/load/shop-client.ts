@@ -31,6 +31,8 @@ export interface ShopClient {
   read<Body>(path: string): Promise<Body | undefined>
   /** The steps that are running right now, of every order under way, as the console sees them. */
   runningSteps(): Promise<ReadonlySet<string>>
+  /** The member that leads the cluster, by the name of its process; `undefined` if none is known. */
+  leader(): Promise<string | undefined>
   /** POST, repeated until it is answered with a success. */
   post(path: string, body: unknown, endBy: number): Promise<void>
 }
@@ -39,7 +41,7 @@ interface ConsoleView {
   readonly snapshots: Readonly<
     Record<
       string,
-      {
+      Readonly<Record<string, unknown>> & {
         readonly sagas?: {
           readonly running: readonly {
             readonly steps: readonly { readonly name: string; readonly status: string }[]
@@ -48,6 +50,11 @@ interface ConsoleView {
       }
     >
   >
+}
+
+interface RaftPart {
+  readonly role: string
+  readonly term: number
 }
 
 const pauseMs = 200
@@ -67,11 +74,18 @@ export function shopClient(url: string): ShopClient {
       return response?.status === 200 ? response.json().catch(() => undefined) : undefined
     },
     async runningSteps() {
-      const text = await firstView(new URL('/api/console/stream', url)).catch(() => undefined)
-      const view = text === undefined ? { snapshots: {} } : (JSON.parse(text) as ConsoleView)
-      const open = Object.values(view.snapshots).flatMap(({ sagas }) => sagas?.running ?? [])
+      const { snapshots } = await look(url)
+      const open = Object.values(snapshots).flatMap(({ sagas }) => sagas?.running ?? [])
       const steps = open.flatMap((saga) => saga.steps)
       return new Set(steps.filter(({ status }) => status === 'running').map(({ name }) => name))
+    },
+    async leader() {
+      const { snapshots } = await look(url)
+      const members = Object.entries(snapshots).flatMap(([instance, published]) => {
+        const part = published[`raft/${instance}`] as RaftPart | undefined
+        return part?.role === 'leader' ? [{ instance, term: part.term }] : []
+      })
+      return members.sort((left, right) => right.term - left.term)[0]?.instance
     },
     async post(path, body, endBy) {
       const headers = { 'content-type': 'application/json' }
@@ -113,6 +127,11 @@ export function shopClient(url: string): ShopClient {
       return undefined
     },
   }
+}
+
+async function look(url: string): Promise<ConsoleView> {
+  const text = await firstView(new URL('/api/console/stream', url)).catch(() => undefined)
+  return text === undefined ? { snapshots: {} } : (JSON.parse(text) as ConsoleView)
 }
 
 /** The first event of a stream of server-sent events. */

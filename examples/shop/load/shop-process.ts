@@ -19,16 +19,18 @@ export interface ShopOptions {
   readonly port: number
   readonly environment?: Readonly<Record<string, string>>
   readonly instances?: string
+  /** Further flags of `holdfast up`. */
+  readonly flags?: readonly string[]
   log(line: string): void
 }
 
 const readyMaxMs = 60_000
 
 export async function startShop(options: ShopOptions): Promise<ShopProcess> {
-  const { dataFolder, port, environment = {}, instances, log } = options
+  const { dataFolder, port, environment = {}, instances, flags: more = [], log } = options
   const cli = fileURLToPath(new URL('../../../dist/cli/main.js', import.meta.url))
   const plan = fileURLToPath(new URL('../company.js', import.meta.url))
-  const flags = ['--port', String(port), '--data', dataFolder]
+  const flags = ['--port', String(port), '--data', dataFolder, ...more]
   if (instances !== undefined) flags.push('--instances', instances)
   const child = spawn(process.execPath, [cli, 'up', plan, ...flags], {
     env: { ...process.env, ...environment },

@@ -3,7 +3,6 @@
  * were chosen when the shop was brought up.
  */
 import process from 'node:process'
-import type { PortDrivers } from 'holdfast'
 import type { ServiceContext } from 'holdfast/cli'
 import { cluster } from 'holdfast/drivers/cluster'
 import { clusterPlan } from '../cluster/cluster-plan.ts'
@@ -14,7 +13,10 @@ export async function onThisMachine(context: ServiceContext): Promise<ShopContex
 }
 
 /** Ports whose driver is `embedded` are left to whoever opens the node: it knows the file. */
-async function driversOf({ dataFolder, drivers }: ServiceContext): Promise<PortDrivers> {
+async function driversOf({
+  dataFolder,
+  drivers,
+}: ServiceContext): Promise<NonNullable<ShopContext['drivers']>> {
   const { leases, registry, records } = drivers
   if (![leases, registry, records].includes('cluster')) return {}
   const { members, secret } = await clusterPlan(dataFolder)
@@ -22,7 +24,8 @@ async function driversOf({ dataFolder, drivers }: ServiceContext): Promise<PortD
   const driver = cluster({ members: Object.values(members), secret })
   return {
     ...(leases === 'cluster' ? { leases: driver } : {}),
-    ...(registry === 'cluster' ? { registry: driver } : {}),
+    // Long enough for a few elections on a busy machine: a service that lives is not to be taken for dead.
+    ...(registry === 'cluster' ? { registry: driver, registrationTtlMs: 10_000 } : {}),
     ...(records === 'cluster' ? { records: driver } : {}),
   }
 }

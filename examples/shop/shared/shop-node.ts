@@ -8,8 +8,8 @@ import type { Runtime } from 'holdfast/runtime'
 
 /** What an instance is given. A process of this machine and one of the simulator are started alike. */
 export interface ShopContext extends Omit<ServiceContext, 'service' | 'drivers'> {
-  /** Where the platform is kept, where it is not in the shop's own files. */
-  readonly drivers?: PortDrivers
+  /** Where the platform is kept, where it is not in the shop's own files, and what that asks for. */
+  readonly drivers?: PortDrivers & Pick<HoldfastOptions, 'registrationTtlMs'>
   /** Default: the real machine. */
   readonly runtime?: Runtime
   /** `SHOP_ORDER_VERSION`, `SHOP_WAITING_MAX`, `HOLDFAST_SHOP_BUG`. Default: none is set. */
