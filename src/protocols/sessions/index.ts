@@ -1,0 +1,8 @@
+export {
+  type Admission,
+  type ClientSessions,
+  type CommandNumber,
+  clientSessions,
+  type SessionLimits,
+  type SessionPicture,
+} from './sessions.ts'
