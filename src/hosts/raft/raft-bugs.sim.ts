@@ -17,15 +17,20 @@ export interface PlantedBug {
   readonly bug: Bug
   /** What brings it out; all faults of the trial otherwise. */
   readonly faults?: readonly FaultKind[]
+  /** It shows rarely: more faults, for longer. Virtual milliseconds. */
+  readonly lastsMs?: number
 }
 
+/** A disk that is slow when the power fails, and leaders that fall silent. */
+const lateDisks: readonly FaultKind[] = ['machine-crash', 'slow-disk', 'pause']
 const powerCuts: readonly FaultKind[] = ['machine-crash', 'torn-write', 'slow-disk', 'partition']
 
 export const plantedBugs: readonly PlantedBug[] = [
   {
     name: 'a message leaves before the write it rests on is durable',
     breaks: 'RF-1',
-    faults: powerCuts,
+    faults: lateDisks,
+    lastsMs: 3_000,
     bug: {
       parts: {
         outputs: (outputs: RaftOutputs) => ({
@@ -39,7 +44,8 @@ export const plantedBugs: readonly PlantedBug[] = [
   {
     name: 'a write is called durable before its sync',
     breaks: 'RF-1, RF-2',
-    faults: powerCuts,
+    faults: lateDisks,
+    lastsMs: 3_000,
     bug: {
       parts: {
         openStorage: async (runtime, options) => hasty(await raftStorage(runtime, options)),

@@ -4,7 +4,7 @@ import { expectClean, simulate } from '../../testing/index.ts'
 import { raftTrial, raftTrialFaults } from './raft.sim.ts'
 import { plantedBugs } from './raft-bugs.sim.ts'
 
-const seeds = Number(env.HOLDFAST_SEEDS ?? 60)
+const seeds = Number(env.HOLDFAST_SEEDS ?? 40)
 const options = { durationMs: 1_500, livenessMs: 60_000 }
 
 describe('a cluster under faults', () => {
@@ -34,9 +34,13 @@ describe('a cluster under faults', () => {
 const bugSeeds = Number(env.HOLDFAST_BUG_SEEDS ?? 400)
 
 describe('the judges of the trial find', () => {
-  for (const { name, breaks, bug, faults = raftTrialFaults } of plantedBugs) {
+  for (const { name, breaks, bug, faults = raftTrialFaults, lastsMs } of plantedBugs) {
     it(`G-14, ${breaks}: ${name}`, async () => {
-      const report = await simulate({ ...options, seeds: bugSeeds, faults }, raftTrial({ bug }))
+      const longer = lastsMs === undefined ? {} : { durationMs: lastsMs, faultsMax: 60 }
+      const report = await simulate(
+        { ...options, ...longer, seeds: bugSeeds, faults },
+        raftTrial({ bug, ...(lastsMs === undefined ? {} : { lastsMs }) }),
+      )
       const [failure] = report.failures
       expect(failure, `not found in ${bugSeeds} seeds`).toBeDefined()
       expect(failure?.name).not.toBe('nondeterminism')
