@@ -11,7 +11,13 @@ import type { CommandNumber } from '../../protocols/sessions/sessions.ts'
 import type { Runtime } from '../../runtime/runtime.ts'
 import type { LeaderClock } from './leader-clock.ts'
 import type { LinkService, LinkTeller } from './link/link-server.ts'
-import { type Command, type CommandAnswer, decodeAnswer, encodeCommand } from './machine/command.ts'
+import {
+  type Command,
+  type CommandAnswer,
+  decodeAnswer,
+  encodeAnswer,
+  encodeCommand,
+} from './machine/command.ts'
 import { readCalls } from './machine/keyspace.ts'
 import type { ClusterMachine } from './machine/machine.ts'
 
@@ -55,8 +61,8 @@ export function memberService(parts: MemberParts): (namespace: string) => LinkSe
       stamp,
       ...(number === undefined ? {} : { number }),
     }
-    const answer = await propose(host, command)
-    if ('refused' in answer && answer.refused === 'stale-stamp') throw moved(parts)
+    const answer = await proposed(host, command)
+    if (isStale(answer)) throw moved(parts)
     return answer
   }
 
@@ -96,13 +102,24 @@ export function memberService(parts: MemberParts): (namespace: string) => LinkSe
 }
 
 export async function propose(host: RaftHost, command: Command): Promise<CommandAnswer> {
+  return decodeAnswer(await proposed(host, command))
+}
+
+/** @returns the encoded answer. */
+async function proposed(host: RaftHost, command: Command): Promise<Uint8Array> {
   const bytes = encodeCommand(command)
   if (bytes.length > commandBytesMax) {
     throw new InvalidArgumentError(
       `a command of ${bytes.length} bytes; expected at most ${commandBytesMax}`,
     )
   }
-  return decodeAnswer(await host.propose(bytes, { timeoutMs: waitMs }))
+  return host.propose(bytes, { timeoutMs: waitMs })
+}
+
+const stale = new TextEncoder().encode(encodeAnswer({ refused: 'stale-stamp' }))
+
+function isStale(answer: Uint8Array): boolean {
+  return answer.length === stale.length && answer.every((byte, at) => byte === stale[at])
 }
 
 /** Nothing happened here: ask the leader. */

@@ -3,11 +3,13 @@
  * would cost more than all the rest of it.
  */
 import type { ByteStream } from '../../../runtime/network.ts'
-import { frameOf } from './link-frames.ts'
+import { frameOf, frameOfAnswer } from './link-frames.ts'
 
 export interface FrameWriter {
   /** Leaves in a moment. @throws {LimitExceededError} the message is too large: nothing of it leaves. */
   send(message: object): void
+  /** The same for an answer that is JSON already. */
+  sendAnswer(id: number, json: Uint8Array): void
 }
 
 /** `wrote` is told what left, and whether the stream has room for more. */
@@ -26,13 +28,15 @@ export function frameWriter(
     wrote(piece.length, stream.write(piece))
   }
 
+  function put(frame: Uint8Array): void {
+    if (frames.length === 0) queueMicrotask(leave)
+    frames.push(frame)
+    bytes += frame.length
+  }
+
   return {
-    send(message) {
-      const frame = frameOf(message)
-      if (frames.length === 0) queueMicrotask(leave)
-      frames.push(frame)
-      bytes += frame.length
-    },
+    send: (message) => put(frameOf(message)),
+    sendAnswer: (id, json) => put(frameOfAnswer(id, json)),
   }
 }
 

@@ -15,16 +15,30 @@ export const frameBytesMax: number = 268_435_456
 
 /** Turns a message into one frame. `undefined` in objects is left out, as in JSON. */
 export function frameOf(message: object): Uint8Array {
-  const text = markedJson({ v: linkVersion, ...message })
-  const body = new TextEncoder().encode(text)
-  if (body.length > frameBytesMax) {
-    throw new LimitExceededError(
-      `a frame of ${body.length} bytes; expected at most ${frameBytesMax}`,
-    )
+  return framed([encoder.encode(markedJson({ v: linkVersion, ...message }))])
+}
+
+/** The frame of `{ id, answer }` for an answer that is JSON already: nobody reads it on its way. */
+export function frameOfAnswer(id: number, json: Uint8Array): Uint8Array {
+  return framed([encoder.encode(`{"v":${linkVersion},"id":${id},"answer":`), json, closing])
+}
+
+const encoder = new TextEncoder()
+const closing = encoder.encode('}')
+const decoder = new TextDecoder()
+
+function framed(pieces: readonly Uint8Array[]): Uint8Array {
+  const length = pieces.reduce((sum, piece) => sum + piece.length, 0)
+  if (length > frameBytesMax) {
+    throw new LimitExceededError(`a frame of ${length} bytes; expected at most ${frameBytesMax}`)
   }
-  const frame = new Uint8Array(4 + body.length)
-  new DataView(frame.buffer).setUint32(0, body.length)
-  frame.set(body, 4)
+  const frame = new Uint8Array(4 + length)
+  new DataView(frame.buffer).setUint32(0, length)
+  let at = 4
+  for (const piece of pieces) {
+    frame.set(piece, at)
+    at += piece.length
+  }
   return frame
 }
 
@@ -72,7 +86,7 @@ function joined(pieces: readonly Uint8Array[], length: number): Uint8Array {
 }
 
 function messageOf(bytes: Uint8Array): Readonly<Record<string, unknown>> {
-  const message = unmarkedJson(new TextDecoder().decode(bytes))
+  const message = unmarkedJson(decoder.decode(bytes))
   if (typeof message !== 'object' || message === null || !('v' in message)) {
     throw new TypeError('a frame without a version')
   }

@@ -10,6 +10,7 @@ import { frameWriter } from './frame-writer.ts'
 import { wireError } from './link-errors.ts'
 import { frameReader, pingMethod } from './link-frames.ts'
 
+/** An answer in bytes is taken for JSON, marked as in `marked-json.ts`, and passed on unread. */
 export type LinkCall = (...values: never[]) => Promise<unknown>
 
 export interface LinkTeller {
@@ -109,7 +110,9 @@ function serve(
       const { calls, sources } = await options.service(namespace)
       const call = Object.hasOwn(calls, method) ? calls[method] : undefined
       if (call !== undefined) {
-        return send({ id, answer: await call(...(values as never[])) })
+        const value = await call(...(values as never[]))
+        if (!(value instanceof Uint8Array)) return send({ id, answer: value })
+        return open ? writer.sendAnswer(id, value) : undefined
       }
       const source = Object.hasOwn(sources, method) ? sources[method] : undefined
       if (source === undefined) throw new InvalidArgumentError(`there is no "${method}" here`)

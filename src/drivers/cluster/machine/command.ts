@@ -36,14 +36,17 @@ export type CommandAnswer =
   | { readonly error: WireError }
   | { readonly refused: CommandRefusal }
 
+const encoder = new TextEncoder()
+const decoder = new TextDecoder()
+
 export function encodeCommand(command: Command): Uint8Array {
-  return new TextEncoder().encode(markedJson({ v: commandFormat, ...command }))
+  return encoder.encode(markedJson({ v: commandFormat, ...command }))
 }
 
 /** @returns `undefined` if these bytes are no command of this format. */
 export function decodeCommand(bytes: Uint8Array): Command | undefined {
   try {
-    const command = unmarkedJson(new TextDecoder().decode(bytes)) as Command & { v: number }
+    const command = unmarkedJson(decoder.decode(bytes)) as Command & { v: number }
     return isCommand(command) ? command : undefined
   } catch {
     return undefined
@@ -69,7 +72,7 @@ export function encodeAnswer(answer: CommandAnswer): string {
 }
 
 export function decodeAnswer(bytes: Uint8Array): CommandAnswer {
-  return unmarkedJson(new TextDecoder().decode(bytes)) as CommandAnswer
+  return unmarkedJson(decoder.decode(bytes)) as CommandAnswer
 }
 
 /** What the command returned. @throws the error it ended with. */

@@ -57,6 +57,7 @@ export const sessionLimits = {
 } as const
 export const namespacesMax: number = 1_000
 const doorsMax = 1_000
+const encoder = new TextEncoder()
 
 export function clusterMachine(): ClusterMachine {
   const topics = new Set<string>()
@@ -184,7 +185,7 @@ export function clusterMachine(): ClusterMachine {
     apply(index, bytes) {
       const encoded = applied(index, bytes)
       ring()
-      return new TextEncoder().encode(encoded)
+      return encoder.encode(encoded)
     },
     snapshot: () => snapshotPieces(state),
     texts: () => snapshotTexts(state),

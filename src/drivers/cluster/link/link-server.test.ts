@@ -1,0 +1,71 @@
+import { describe, expect, it } from 'vitest'
+import { UnavailableError } from '../../../errors.ts'
+import type { ByteStream } from '../../../runtime/network.ts'
+import type { Runtime } from '../../../runtime/runtime.ts'
+import { sleep } from '../../../runtime/sleep.ts'
+import { inVirtualTime } from '../../../testing/index.ts'
+import { link } from './link.ts'
+import { frameOf } from './link-frames.ts'
+import { linkServer } from './link-server.ts'
+
+const address = 'machine:7'
+
+function withServer(body: (runtime: Runtime) => Promise<void>): Promise<void> {
+  return inVirtualTime(async (_, runtime) => {
+    await linkServer(runtime, {
+      address,
+      requestBytesMax: 1_000,
+      service: async () => ({
+        calls: {
+          echo: async (words: string) => words,
+          refuse: async () => {
+            throw new UnavailableError('elsewhere', { details: { moved: true, to: 'other:1' } })
+          },
+        },
+        sources: {},
+      }),
+    })
+    await body(runtime)
+  })
+}
+
+/** @returns whether the server ended it. */
+async function saidGoodbye(runtime: Runtime, say: (stream: ByteStream) => void): Promise<boolean> {
+  const stream = await runtime.network.connect(address, { timeoutMs: 1_000 })
+  let over = false
+  const gone = (): void => {
+    over = true
+  }
+  stream.receive({ data() {}, ended: gone, failed: gone })
+  say(stream)
+  await sleep(runtime.timers, 500)
+  return over
+}
+
+describe('the server of a link', () => {
+  it('G-9, G-11: shows out who speaks something else, or too much, and goes on with the others', () =>
+    withServer(async (runtime) => {
+      const good = link(runtime, { address: () => address, namespace: 'n' })
+      expect(await good.call('echo', 'a')).toBe('a')
+      const junk: readonly Uint8Array[] = [
+        Uint8Array.of(0, 0, 0, 2, 0x7b, 0x7b),
+        Uint8Array.of(0, 0, 0, 2, 0x7b, 0x7d),
+        Uint8Array.of(0xff, 0xff, 0xff, 0xff, 1),
+        frameOf({ id: 1, call: 'echo', in: 'n', with: ['x'.repeat(2_000)] }),
+      ]
+      for (const bytes of junk) {
+        expect(await saidGoodbye(runtime, (stream) => void stream.write(bytes))).toBe(true)
+      }
+      expect(await good.call('echo', 'b')).toBe('b')
+      good.close()
+    }))
+
+  it('G-1: who asks the wrong one hears whom to ask, and that nothing happened', () =>
+    withServer(async (runtime) => {
+      const one = link(runtime, { address: () => address, namespace: 'n' })
+      const failure = await one.call('refuse').catch((error: unknown) => error)
+      expect(failure).toBeInstanceOf(UnavailableError)
+      expect(failure).toMatchObject({ outcome: 'not-applied', details: { to: 'other:1' } })
+      one.close()
+    }))
+})
