@@ -15,10 +15,11 @@ import { type PaxosState, record, restElection, send, stepDown } from './state.t
 /** The next slot is chosen, and its value is here. */
 export function commitNext(state: PaxosState): void {
   const slot = state.durable.commit + 1
+  const { configurations } = state.durable
   record(state, { kind: 'commit', slot })
   const value = state.durable.entries.get(slot)?.value
   if (value !== undefined) state.out.chosen.push({ slot, value })
-  if (value?.kind === 'configuration' || state.durable.configurations.length > 1) checkPlace(state)
+  if (configurations !== state.durable.configurations) checkPlace(state)
 }
 
 /** Removed, and nothing is left to decide here? */

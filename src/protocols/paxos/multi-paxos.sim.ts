@@ -28,6 +28,8 @@ export interface SmallGroup {
   readonly crashes: Readonly<Record<NodeId, number>>
   /** Kinds of message that may arrive; the others are always lost. */
   readonly carries: readonly Message['kind'][]
+  /** Begin after these actions instead of at the beginning. */
+  readonly script?: readonly string[]
   readonly bug?: PlantedBug
 }
 
@@ -151,18 +153,24 @@ export function smallGroup(group: SmallGroup): Exploration<GroupWorld> {
     }
   }
 
+  let initial: GroupWorld = {
+    members: group.members.map((id) => {
+      const disk = newMember(id, { configuration, alpha: 2 })
+      disk.admitted = true
+      const state = paxos({ id, seed: 1 }, structuredClone(disk), 0)
+      const parts = { state, disk, ...{ campaigns: 0, commands: 0, crashes: 0 } }
+      return { ...parts, text: textOf(parts, group) }
+    }),
+    messages: new Map(),
+    chosen: Array.from<string>({ length: 0 }),
+  }
+  for (const name of group.script ?? []) {
+    const action = [...actions(initial)].find((one) => one.name === name)
+    if (action === undefined) throw new Error(`"${name}" cannot happen now`)
+    initial = action.next()
+  }
   return {
-    initial: {
-      members: group.members.map((id) => {
-        const disk = newMember(id, { configuration, alpha: 2 })
-        disk.admitted = true
-        const state = paxos({ id, seed: 1 }, structuredClone(disk), 0)
-        const parts = { state, disk, ...{ campaigns: 0, commands: 0, crashes: 0 } }
-        return { ...parts, text: textOf(parts, group) }
-      }),
-      messages: new Map(),
-      chosen: Array.from<string>({ length: 0 }),
-    },
+    initial,
     actions,
     invariant: ({ broken }) => broken ?? true,
     key: ({ members, messages }) =>
@@ -205,5 +213,5 @@ function shownValue(value: Value): string {
 function shownMessage(message: Message): string {
   const ballot = 'ballot' in message ? ` ${message.ballot.round}${message.ballot.node}` : ''
   const slots = 'entries' in message ? message.entries.map(({ slot }) => slot).join() : ''
-  return `${message.kind}${ballot} ${slots}`
+  return `${message.kind}${ballot} ${slots}`.trim()
 }
