@@ -20,8 +20,15 @@ try {
   } else if (command === 'check') {
     const { check } = await import('./check/check.ts')
     process.exitCode = check(rest)
+  } else if (command === 'cluster') {
+    const { clusterCommand } = await import('./cluster/cluster.ts')
+    process.exitCode = await clusterCommand(rest)
   } else {
-    const others = ['simulate FILE|NAME [options]', 'check FILE --model NAME [options]']
+    const others = [
+      'simulate FILE|NAME [options]',
+      'check FILE --model NAME [options]',
+      'cluster start|status|add|promote|remove|replace|transfer|snapshot|backup|restore [options]',
+    ]
     process.stdout.write(
       `${upUsage}\n${others.map((one) => `\nusage: holdfast ${one}\n`).join('')}`,
     )

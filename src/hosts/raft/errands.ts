@@ -5,6 +5,7 @@
 import {
   CancelledError,
   type HoldfastError,
+  InvalidArgumentError,
   OutcomeUnknownError,
   UnavailableError,
 } from '../../errors.ts'
@@ -37,6 +38,14 @@ export function errands(runtime: Runtime): Errands {
       : new UnavailableError(text)
   }
 
+  function refusal(kind: ErrandKind, reason: Refusal): HoldfastError {
+    const text = `the ${kind} was refused: ${reason}`
+    if (reason === 'lost') return doubt(kind, text)
+    // Asking again would be in vain: it does not fit those who are members now.
+    if (reason === 'invalid-change') return new InvalidArgumentError(text, { details: { reason } })
+    return new UnavailableError(text, { details: { reason } })
+  }
+
   return {
     begin(kind, options) {
       if (options.signal?.aborted) throw new CancelledError('the wait was aborted before it began')
@@ -54,12 +63,7 @@ export function errands(runtime: Runtime): Errands {
     refused(id, reason) {
       const errand = open.get(id)
       if (errand === undefined) return
-      const text = `the ${errand.kind} was refused: ${reason}`
-      errand.wait.reject(
-        reason === 'lost'
-          ? doubt(errand.kind, text)
-          : new UnavailableError(text, { details: { reason } }),
-      )
+      errand.wait.reject(refusal(errand.kind, reason))
     },
     ended(id, ok) {
       const errand = open.get(id)
