@@ -100,6 +100,7 @@ export function paxosTrial(trial: PaxosTrial = {}): Scenario {
     for (const name of ['c1', 'c2', 'c3', 'c4', 'c5']) {
       world.client(name, (runtime) => client(world, runtime, group))
     }
+    if (world.seed % 2 === 0) world.client('cutter', (runtime) => cutter(world, runtime, group))
     world.invariant('agreement', () => agreement(world, group))
     world.afterHealing('one copy, and one only', async (runtime) => {
       await convergence(world, runtime, group)
@@ -142,6 +143,21 @@ async function member(world: World, runtime: Runtime, group: Group, name: string
   world.reached(`stopped: ${reason.kind}`)
   // As a supervisor would: a member with a doubtful disk starts again and reads what is there.
   if (reason.kind === 'disk') throw reason.error
+}
+
+/** Parts whoever leads from the other members, but not from the clients, so that it may not notice. */
+async function cutter(world: World, runtime: Runtime, { states, members }: Group): Promise<void> {
+  for (let times = 0; times < 3; times++) {
+    await sleep(runtime.timers, runtime.random.fraction('cutter') * 1_500)
+    const leading = members.find((name) => states.get(name)?.state.lead?.hasWon === true)
+    if (leading === undefined) continue
+    for (const name of [...members, spare]) {
+      if (name !== leading) world.faults.partition(leading, name)
+    }
+    world.reached('a leader was cut off')
+    await sleep(runtime.timers, 1_500)
+    world.faults.heal()
+  }
 }
 
 /** Most writes are quick; some take long enough for something to happen meanwhile. */
@@ -189,7 +205,7 @@ async function operator(
 }
 
 async function client(world: World, runtime: Runtime, group: Group): Promise<void> {
-  const { commandsEach = 14 } = group.trial
+  const { commandsEach = 10 } = group.trial
   const process = runtime.identity.machine
   const chance = (): number => runtime.random.fraction('workload')
   const asking = await paxosClient(runtime, {
