@@ -1,51 +1,85 @@
 /**
- * All that is said in one turn leaves in one piece: a system call, and under a seal a tag, for each answer
- * would cost more than all the rest of it.
+ * All that is said in one turn leaves in one piece, written straight into it: a system call, a buffer and,
+ * under a seal, a tag for each answer would cost more than all the rest of it.
  */
+import { LimitExceededError } from '../../../errors.ts'
 import type { ByteStream } from '../../../runtime/network.ts'
-import { frameOf, frameOfAnswer } from './link-frames.ts'
+import { frameBytesMax, linkVersion } from './link-frames.ts'
+import { markedJson } from './marked-json.ts'
 
 export interface FrameWriter {
   /** Leaves in a moment. @throws {LimitExceededError} the message is too large: nothing of it leaves. */
   send(message: object): void
-  /** The same for an answer that is JSON already. */
+  /** The same for `{ id, answer }` with an answer that is JSON already, and that nobody reads on its way. */
   sendAnswer(id: number, json: Uint8Array): void
 }
+
+const encoder = new TextEncoder()
+const headBytes = 4
+const pieceBytesMin = 1_024
 
 /** `wrote` is told what left, and whether the stream has room for more. */
 export function frameWriter(
   stream: ByteStream,
   wrote: (bytes: number, room: boolean) => void = () => {},
 ): FrameWriter {
-  let frames: Uint8Array[] = []
-  let bytes = 0
+  let piece = new Uint8Array(pieceBytesMin)
+  let size = 0
+  /** Where the frame that is being written begins. */
+  let start = 0
 
-  function leave(): void {
-    const [only] = frames
-    const piece = frames.length === 1 && only !== undefined ? only : joined(frames, bytes)
-    frames = []
-    bytes = 0
-    wrote(piece.length, stream.write(piece))
+  function reserve(bytes: number): void {
+    if (size + bytes <= piece.length) return
+    const larger = new Uint8Array(Math.max(size + bytes, 2 * piece.length))
+    larger.set(piece.subarray(0, size))
+    piece = larger
   }
 
-  function put(frame: Uint8Array): void {
-    if (frames.length === 0) queueMicrotask(leave)
-    frames.push(frame)
-    bytes += frame.length
+  function begin(): void {
+    start = size
+    reserve(headBytes)
+    size += headBytes
+  }
+
+  function text(value: string): void {
+    // A UTF-16 unit takes up to three bytes.
+    reserve(3 * value.length)
+    size += encoder.encodeInto(value, piece.subarray(size)).written
+  }
+
+  function finish(): void {
+    const length = size - start - headBytes
+    if (length > frameBytesMax) {
+      size = start
+      throw new LimitExceededError(`a frame of ${length} bytes; expected at most ${frameBytesMax}`)
+    }
+    new DataView(piece.buffer).setUint32(start, length)
+    if (start === 0) queueMicrotask(leave)
+  }
+
+  function leave(): void {
+    const leaving = piece.subarray(0, size)
+    // The next one is likely to be as long.
+    piece = new Uint8Array(Math.max(pieceBytesMin, size + (size >> 2)))
+    size = 0
+    wrote(leaving.length, stream.write(leaving))
   }
 
   return {
-    send: (message) => put(frameOf(message)),
-    sendAnswer: (id, json) => put(frameOfAnswer(id, json)),
+    send(message) {
+      const json = markedJson({ v: linkVersion, ...message })
+      begin()
+      text(json)
+      finish()
+    },
+    sendAnswer(id, json) {
+      begin()
+      text(`{"v":${linkVersion},"id":${id},"answer":`)
+      reserve(json.length + 1)
+      piece.set(json, size)
+      size += json.length
+      text('}')
+      finish()
+    },
   }
-}
-
-function joined(frames: readonly Uint8Array[], bytes: number): Uint8Array {
-  const all = new Uint8Array(bytes)
-  let at = 0
-  for (const frame of frames) {
-    all.set(frame, at)
-    at += frame.length
-  }
-  return all
 }

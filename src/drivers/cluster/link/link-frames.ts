@@ -1,9 +1,10 @@
 /**
  * What travels between a client and a server: frames of four bytes of length and that much JSON, with
- * 64-bit integers (see `marked-json.ts`). Every frame says which version of this format it is.
+ * 64-bit integers (see `marked-json.ts`). Every frame says which version of this format it is. Written by
+ * `frame-writer.ts`, read here.
  */
 import { LimitExceededError } from '../../../errors.ts'
-import { markedJson, unmarkedJson } from './marked-json.ts'
+import { unmarkedJson } from './marked-json.ts'
 
 export const linkVersion: number = 1
 
@@ -13,34 +14,7 @@ export const pingMethod: string = 'ping'
 /** Of one frame: room for the largest batch that any port allows. */
 export const frameBytesMax: number = 268_435_456
 
-/** Turns a message into one frame. `undefined` in objects is left out, as in JSON. */
-export function frameOf(message: object): Uint8Array {
-  return framed([encoder.encode(markedJson({ v: linkVersion, ...message }))])
-}
-
-/** The frame of `{ id, answer }` for an answer that is JSON already: nobody reads it on its way. */
-export function frameOfAnswer(id: number, json: Uint8Array): Uint8Array {
-  return framed([encoder.encode(`{"v":${linkVersion},"id":${id},"answer":`), json, closing])
-}
-
-const encoder = new TextEncoder()
-const closing = encoder.encode('}')
 const decoder = new TextDecoder()
-
-function framed(pieces: readonly Uint8Array[]): Uint8Array {
-  const length = pieces.reduce((sum, piece) => sum + piece.length, 0)
-  if (length > frameBytesMax) {
-    throw new LimitExceededError(`a frame of ${length} bytes; expected at most ${frameBytesMax}`)
-  }
-  const frame = new Uint8Array(4 + length)
-  new DataView(frame.buffer).setUint32(0, length)
-  let at = 4
-  for (const piece of pieces) {
-    frame.set(piece, at)
-    at += piece.length
-  }
-  return frame
-}
 
 /**
  * Collects bytes, in whatever pieces they come, and calls `take` once per whole message.

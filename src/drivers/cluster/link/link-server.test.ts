@@ -4,8 +4,8 @@ import type { ByteStream } from '../../../runtime/network.ts'
 import type { Runtime } from '../../../runtime/runtime.ts'
 import { sleep } from '../../../runtime/sleep.ts'
 import { inVirtualTime } from '../../../testing/index.ts'
+import { frameWriter } from './frame-writer.ts'
 import { link } from './link.ts'
-import { frameOf } from './link-frames.ts'
 import { linkServer } from './link-server.ts'
 
 const address = 'machine:7'
@@ -47,15 +47,15 @@ describe('the server of a link', () => {
     withServer(async (runtime) => {
       const good = link(runtime, { address: () => address, namespace: 'n' })
       expect(await good.call('echo', 'a')).toBe('a')
-      const junk: readonly Uint8Array[] = [
-        Uint8Array.of(0, 0, 0, 2, 0x7b, 0x7b),
-        Uint8Array.of(0, 0, 0, 2, 0x7b, 0x7d),
-        Uint8Array.of(0xff, 0xff, 0xff, 0xff, 1),
-        frameOf({ id: 1, call: 'echo', in: 'n', with: ['x'.repeat(2_000)] }),
+      const much = { id: 1, call: 'echo', in: 'n', with: ['x'.repeat(2_000)] }
+      const say = (bytes: Uint8Array) => (stream: ByteStream) => void stream.write(bytes)
+      const junk = [
+        say(Uint8Array.of(0, 0, 0, 2, 0x7b, 0x7b)),
+        say(Uint8Array.of(0, 0, 0, 2, 0x7b, 0x7d)),
+        say(Uint8Array.of(0xff, 0xff, 0xff, 0xff, 1)),
+        (stream: ByteStream) => frameWriter(stream).send(much),
       ]
-      for (const bytes of junk) {
-        expect(await saidGoodbye(runtime, (stream) => void stream.write(bytes))).toBe(true)
-      }
+      for (const speak of junk) expect(await saidGoodbye(runtime, speak)).toBe(true)
       expect(await good.call('echo', 'b')).toBe('b')
       good.close()
     }))
