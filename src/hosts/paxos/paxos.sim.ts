@@ -123,7 +123,7 @@ async function member(world: World, runtime: Runtime, group: Group, name: string
     machine: trial.machine?.(store) ?? store,
     ...{ electionMs: 400, heartbeatMs: 100, snapshotEvery: 12, keep: 4, segmentBytes: 8_192 },
     storage: (storage, id) => unsteady(runtime, trial.storage?.(storage, id) ?? storage),
-    protocol: restless(runtime, trial.protocol ?? { step, take }, group.isRestless ? 0.03 : 0),
+    protocol: watched(world, restless(runtime, group)),
     watch(state, out) {
       if (group.states.get(name)?.state !== state) group.states.set(name, { state, checked: 0 })
       if (out.install !== undefined) world.reached('a snapshot was installed')
@@ -173,15 +173,32 @@ function unsteady(runtime: Runtime, storage: PaxosStorage): PaxosStorage {
 }
 
 /** Stands now and then although there is a leader: that must cost time at most. */
-function restless(runtime: Runtime, { step, take }: PaxosProtocol, share: number): PaxosProtocol {
+function restless(runtime: Runtime, { trial, isRestless }: Group): PaxosProtocol {
+  const protocol = trial.protocol ?? { step, take }
+  if (!isRestless) return protocol
   return {
+    ...protocol,
     step(state, input, nowMs) {
-      step(state, input, nowMs)
+      protocol.step(state, input, nowMs)
       const isBeat = input.kind === 'message' && input.message.kind === 'heartbeat'
-      if (!isBeat || runtime.random.fraction('restless') >= share) return
-      step(state, { kind: 'campaign' }, nowMs)
+      if (!isBeat || runtime.random.fraction('restless') >= 0.03) return
+      protocol.step(state, { kind: 'campaign' }, nowMs)
     },
-    take,
+  }
+}
+
+/** A member that finds something impossible stops; here it must not go unnoticed. */
+function watched(world: World, protocol: PaxosProtocol): PaxosProtocol {
+  return {
+    ...protocol,
+    step(state, input, nowMs) {
+      try {
+        protocol.step(state, input, nowMs)
+      } catch (error) {
+        world.fail('agreement', String(error))
+        throw error
+      }
+    },
   }
 }
 

@@ -6,6 +6,7 @@ import { lockTrial } from '../../coordination/lock.sim.ts'
 import { clusterFaults, clusterTrial } from '../../drivers/cluster/cluster.sim.ts'
 import { registryTrial } from '../../drivers/embedded/registry.sim.ts'
 import { workTrial, workTrialFaults } from '../../drivers/embedded/work-store.sim.ts'
+import { paxosTrial, paxosTrialFaults } from '../../hosts/paxos/paxos.sim.ts'
 import { raftTrial, raftTrialFaults } from '../../hosts/raft/raft.sim.ts'
 import { decisionTrial } from '../../kernels/decision.sim.ts'
 import { leaseTrial } from '../../kernels/lease.sim.ts'
@@ -67,6 +68,11 @@ export const scenarios: Readonly<Record<string, NamedScenario>> = {
     about: 'transfers under two locks each: money is conserved, nobody waits for ever',
     options: { faults: oneMachine, durationMs: 3_000, livenessMs: 60_000 },
     scenario: lockTrial(),
+  },
+  paxos: {
+    about: 'members agree on every slot; one copy, each command once, whatever fails',
+    options: { faults: paxosTrialFaults, durationMs: 6_000, faultsMax: 24, livenessMs: 60_000 },
+    scenario: paxosTrial(),
   },
   queue: {
     about: 'no message lost, none invented, one effect each, order by key',
