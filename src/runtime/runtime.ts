@@ -35,7 +35,10 @@ export interface ProcessIdentity {
 
 /** Hooks for the simulator. In production both do nothing and cost one call. */
 export interface Probe {
-  /** Writes a line into the trace and the timeline. `data` must be JSON. */
+  /**
+   * Writes a line into the trace and the timeline. `data` must be JSON. From data with a whole `term` and a
+   * `role` on, until the next such note, the timeline shows the process in the colour of that term.
+   */
   note(kind: string, data?: unknown): void
   /**
    * Should something unusual but legal happen here (a short batch, an early timeout)? Always `false`

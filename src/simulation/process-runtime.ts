@@ -110,7 +110,12 @@ function probeOf(core: Core, owner: Incarnation): Probe {
       if (!owner.alive) return
       const text = data === undefined ? '' : JSON.stringify(data, plain)
       core.trace.note(core.scheduler.nowUs(), owner.name, kind, text)
-      core.recorder?.mark('note', owner.name, text === '' ? kind : `${kind} ${text}`)
+      if (core.recorder === undefined) return
+      core.recorder.mark('note', owner.name, text === '' ? kind : `${kind} ${text}`)
+      const { term, role } = (data ?? {}) as { readonly term?: unknown; readonly role?: unknown }
+      if (typeof term === 'number' && typeof role === 'string') {
+        core.recorder.role(owner.name, term, role)
+      }
     },
     // Each place is awake in a quarter of all worlds, and then acts in a quarter of its passes.
     chance(label) {

@@ -63,11 +63,23 @@ export interface DrawnOperation {
   blamed: boolean
 }
 
+/** What a process took itself for in a term, as it noted (`Probe.note`): `leader`, `follower`, … */
+export interface RoleSpan {
+  /** `machine/process` */
+  readonly lane: string
+  readonly term: number
+  readonly role: string
+  readonly fromUs: number
+  /** `undefined`: to the end of the run. */
+  untilUs: number | undefined
+}
+
 export interface Recording {
   readonly messages: readonly Message[]
   readonly operations: readonly DrawnOperation[]
   readonly marks: readonly Mark[]
   readonly bands: readonly Band[]
+  readonly roles: readonly RoleSpan[]
   /** `machine/process`, sorted. */
   readonly lanes: readonly string[]
   readonly endUs: number
@@ -81,11 +93,14 @@ export interface Recorder {
   mark(kind: MarkKind, lane: string | undefined, text: string, untilUs?: number): void
   band(kind: string, text: string): Band
   end(band: Band): void
+  role(lane: string, term: number, role: string): void
   operation(lane: string, text: string): DrawnOperation
   operationEnded(operation: DrawnOperation | undefined, answer: string): void
   blame(operation: DrawnOperation | undefined): void
   recording(): Recording
 }
+
+const deaths: ReadonlySet<MarkKind> = new Set(['exit', 'kill', 'power-cut'])
 
 /** So many of each are kept, the newest: the end of a run tells most. */
 const keptMax = 5_000
@@ -95,6 +110,9 @@ export function recorder(nowUs: () => number): Recorder {
   let marks: Mark[] = []
   let operations: DrawnOperation[] = []
   const bands: Band[] = []
+  let roles: RoleSpan[] = []
+  /** What each process takes itself for now. */
+  const current = new Map<string, RoleSpan>()
   const lanes = new Set<string>()
   let forgotten = 0
 
@@ -102,6 +120,12 @@ export function recorder(nowUs: () => number): Recorder {
     if (entries.length < 2 * keptMax) return entries
     forgotten += keptMax
     return entries.slice(keptMax)
+  }
+
+  function endRole(lane: string): void {
+    const span = current.get(lane)
+    if (span !== undefined) span.untilUs = nowUs()
+    current.delete(lane)
   }
 
   return {
@@ -118,8 +142,19 @@ export function recorder(nowUs: () => number): Recorder {
     },
     mark(kind, lane, text, untilUs) {
       if (lane !== undefined) lanes.add(lane)
+      // A dead process takes itself for nothing.
+      if (lane !== undefined && deaths.has(kind)) endRole(lane)
       marks.push({ kind, lane, atUs: nowUs(), text, ...(untilUs === undefined ? {} : { untilUs }) })
       marks = bounded(marks)
+    },
+    role(lane, term, role) {
+      const last = current.get(lane)
+      if (last?.term === term && last.role === role) return
+      endRole(lane)
+      const span = { lane, term, role, fromUs: nowUs(), untilUs: undefined }
+      current.set(lane, span)
+      roles.push(span)
+      roles = bounded(roles)
     },
     band(kind, text) {
       const band: Band = { kind, text, fromUs: nowUs(), untilUs: undefined }
@@ -159,6 +194,7 @@ export function recorder(nowUs: () => number): Recorder {
       operations,
       marks,
       bands,
+      roles,
       lanes: [...lanes].sort(),
       endUs: nowUs(),
       forgotten,

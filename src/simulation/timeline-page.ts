@@ -27,7 +27,8 @@ export function timelinePage(recording: Recording, title: string): string {
     <li><i class="sign start"></i>start</li><li><i class="sign death"></i>kill or power cut</li>
     <li><i class="sign pause"></i>pause</li><li><i class="sign durable"></i>made durable</li>
     <li><i class="line"></i>message</li><li><i class="line never"></i>never came</li>
-    <li><i class="sign call"></i>call to answer</li><li><i class="sign fault"></i>fault</li><li><i class="sign violation"></i>violation</li>
+    <li><i class="sign call"></i>call to answer</li><li><i class="sign fault"></i>fault</li>
+    ${recording.roles.length === 0 ? '' : '<li><i class="sign term"></i>a colour for each term, wide: the leader</li>'}<li><i class="sign violation"></i>violation</li>
   </ul>
 </header>
 <main><svg id="picture" role="img" aria-label="Space-time diagram of the run"></svg></main>
@@ -68,6 +69,7 @@ i.start { border: 2px solid var(--good); } i.death, i.violation { background: va
 i.violation { border-radius: 0; transform: rotate(45deg); } i.durable { background: var(--good);
   border-radius: 0; width: 7px; height: 7px; } i.pause { background: var(--soft); border-radius: 0; width: 5px; }
 i.call { background: var(--arrow); border-radius: 0; width: 5px; }
+i.term { background: linear-gradient(90deg, #c33, #3a3, #33c); opacity: .6; border-radius: 2px; }
 i.fault { background: var(--fault); opacity: .5; border-radius: 2px; }
 .line { display: inline-block; width: 22px; border-top: 2px solid var(--arrow); margin: 0 5px 4px 0; }
 .line.never { border-top: 2px dashed var(--never); }
@@ -83,6 +85,7 @@ svg .paused { stroke: var(--soft); stroke-width: 7; opacity: .45; }
 svg .birth { fill: var(--paper); stroke: var(--good); stroke-width: 2.2; }
 svg .death { stroke: var(--death); stroke-width: 2.6; } svg .durable { fill: var(--good); }
 svg .note { fill: var(--soft); } svg .healed { stroke: var(--good); stroke-dasharray: 8 4; }
+svg .role { opacity: .3; } svg .role.leader { opacity: .55; }
 svg .violation { fill: var(--death); } svg .violationline { stroke: var(--death); stroke-width: 1.5; }
 svg text.violation { font-weight: 600; }
 svg .operation { fill: var(--arrow); opacity: .45; } svg .operation.open { fill-opacity: .35; }

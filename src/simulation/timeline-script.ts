@@ -76,6 +76,21 @@ function drawBands() {
   })
 }
 
+/** Each term has a colour of its own, neighbours far apart; the leader's band is wide. */
+function drawRoles() {
+  for (const span of run.roles) {
+    const end = span.untilUs ?? run.endUs
+    const lane = laneOf(span.lane)
+    if (lane < 0 || !shows(span.fromUs, end)) continue
+    const leads = span.role === 'leader', wide = leads ? 34 : span.role === 'follower' ? 14 : 22
+    const y1 = y(clamp(span.fromUs)), y2 = Math.max(y(clamp(end)), y1 + 2)
+    const about = span.lane + ': ' + span.role + ' in term ' + span.term + ', ' + ms(span.fromUs) + ' to ' + ms(end)
+    add('rect', { class: 'role ' + span.role, x: x(lane) - wide / 2, y: y1, width: wide, height: y2 - y1,
+      fill: 'hsl(' + ((span.term * 137.5) % 360) + ' 65% 50%)' }, undefined, about)
+    if (leads && y2 - y1 > 14) add('text', { x: x(lane) + wide / 2 + 3, y: y1 + 12 }, 'term ' + span.term, about)
+  }
+}
+
 function drawLanes() {
   lanes.forEach((name, lane) => {
     line('lane', x(lane), top_ - 6, x(lane), y(untilUs))
@@ -174,6 +189,7 @@ function draw() {
   noteY = 0
   drawBands()
   axis()
+  drawRoles()
   drawLanes()
   run.operations.forEach(drawOperation)
   run.messages.forEach(drawMessage)

@@ -2,7 +2,7 @@
  * The end of a run for a terminal: one line per happening, one column per process. An arrow runs from the
  * sender's column to the receiver's in the line of its arrival; what never came is dotted.
  */
-import type { DrawnOperation, Mark, MarkKind, Message, Recording } from './recorder.ts'
+import type { DrawnOperation, Mark, MarkKind, Message, Recording, RoleSpan } from './recorder.ts'
 
 interface Line {
   readonly atUs: number
@@ -29,7 +29,7 @@ const signs: Readonly<Record<MarkKind, string>> = {
 const width = 3
 
 export function timelineText(recording: Recording, title: string, linesMax: number): string {
-  const { lanes } = recording
+  const { lanes, roles } = recording
   const lines: Line[] = [
     ...recording.messages.map((message) => messageLine(message, lanes)),
     ...recording.marks.map((mark) => markLine(mark, lanes)),
@@ -52,9 +52,12 @@ export function timelineText(recording: Recording, title: string, linesMax: numb
     title,
     ...legend,
     `${'ms'.padStart(12)}  ${head}`,
-    ...last.map((line) => draw(line, lanes.length)),
+    ...last.map((line) => draw(line, lanes, roles)),
     `${'ms'.padStart(12)}  ${head}`,
     'legend: ○ start  □ end  ✗ death  ⏸ pause  ■ durable  ! violation  ─▶ arrived  ┄× never came',
+    ...(roles.length === 0
+      ? []
+      : ['        ┃3 leads in term 3  │3 follows  ╎3 stands for election']),
     ...(recording.operations.length === 0 ? [] : ['        ┬ call  ┴ its answer']),
   ].join('\n')
 }
@@ -78,10 +81,30 @@ function letterOf(index: number): string {
   return index < 26 ? letter : `${letter}${Math.floor(index / 26)}`
 }
 
-function draw({ atUs, cells, text }: Line, count: number): string {
+function draw(
+  { atUs, cells, text }: Line,
+  lanes: readonly string[],
+  roles: readonly RoleSpan[],
+): string {
   const time = (atUs / 1_000).toFixed(3).padStart(12)
-  const lanes = Array.from({ length: count }, (_, index) => cells[index] ?? '│  ')
-  return `${time}  ${lanes.join('')}${text}`.trimEnd()
+  const drawn = lanes.map((lane, index) => {
+    const cell = cells[index] ?? idle
+    return cell === idle ? roleCell(lane, atUs, roles) : cell
+  })
+  return `${time}  ${drawn.join('')}${text}`.trimEnd()
+}
+
+/** Nothing happens in this lane just now. */
+const idle = '│  '
+const roleSigns: Readonly<Record<string, string>> = { leader: '┃', follower: '│' }
+
+/** What the process takes itself for, and the last two digits of its term. */
+function roleCell(lane: string, atUs: number, roles: readonly RoleSpan[]): string {
+  const span = roles.findLast(
+    (each) => each.lane === lane && each.fromUs <= atUs && (each.untilUs ?? atUs) >= atUs,
+  )
+  if (span === undefined) return idle
+  return `${roleSigns[span.role] ?? '╎'}${span.term % 100}`.padEnd(width)
 }
 
 function laneOf(name: string | undefined, lanes: readonly string[]): number {

@@ -52,6 +52,7 @@ export function notices(options: NoticeOptions): Notices {
         retry ??= runtime.timers.schedule(state.settings.heartbeatMs, askAgain)
       }
       if (!changed) return
+      runtime.probe.note('raft-role', { role, term, ...(leader === undefined ? {} : { leader }) })
       observer.event('raftRoleChanged', { id: state.settings.id, role, term, leader })
       for (const tell of [...observers]) tell(status())
     },

@@ -106,6 +106,48 @@ describe('the picture', () => {
     }
   })
 
+  it('shows who leads in which term, and nobody who is dead', async () => {
+    const options = { seeds: 1, faults: 'none', durationMs: 1_000 } as const
+    const report = await simulate(options, (world) => {
+      const member = (name: string, roles: readonly (readonly [number, string])[]) =>
+        world.machine(name).process('member', async (own) => {
+          for (const [term, role] of roles) {
+            own.probe.note('raft-role', { term, role })
+            await sleep(own.timers, 50)
+          }
+          await forever()
+        })
+      const first = member('a', [
+        [1, 'candidate'],
+        [1, 'leader'],
+      ])
+      member('b', [
+        [1, 'follower'],
+        [3, 'candidate'],
+        [3, 'leader'],
+      ])
+      world.client('client', async (own) => {
+        await sleep(own.timers, 75)
+        first.kill()
+        await sleep(own.timers, 200)
+        own.probe.note('the end')
+        world.fail('over', 'as wanted')
+      })
+    })
+    const timeline = await report.failures[0]?.timeline?.()
+    const text = timeline?.text() ?? ''
+    const cellsAt = (what: RegExp): string => text.split('\n').find((line) => what.test(line)) ?? ''
+    expect(cellsAt(/"term":3,"role":"candidate"/)).toMatch(/^ +5\d\.\d+ {2}┃1 ·/)
+    expect(cellsAt(/a\/member: kill/)).toMatch(/✗ {2}╎3 /)
+    expect(cellsAt(/the end/)).toMatch(/^ +\d+\.\d+ {2}│ {2}┃3 /)
+    const [, json = ''] = timeline?.html().match(/id="recording">(.*?)<\/script>/s) ?? []
+    const { roles } = JSON.parse(json)
+    expect(roles.filter(({ lane }: { lane: string }) => lane === 'a/member')).toMatchObject([
+      { term: 1, role: 'candidate' },
+      { term: 1, role: 'leader', untilUs: expect.any(Number) },
+    ])
+  })
+
   it('does not change what it shows: a recorded run has the same trace', async () => {
     const { faults, seed } = await failing()
     const settings = { durationMs: 10_000, livenessMs: 600_000, eventsMax: 1_000_000, rough: true }
