@@ -10,6 +10,7 @@ import { type Ballot, compareBallots, type NodeId, sameBallot } from './ballot.t
 import type { PlacedEntry, Snapshot } from './contract.ts'
 import { sameValue, sizeOf } from './durable.ts'
 import type { Message } from './message.ts'
+import { checkPlace } from './retiring.ts'
 import { type PaxosState, record, restElection, send, stepDown } from './state.ts'
 
 /** The next slot is chosen, and its value is here. */
@@ -20,15 +21,6 @@ export function commitNext(state: PaxosState): void {
   const value = state.durable.entries.get(slot)?.value
   if (value !== undefined) state.out.chosen.push({ slot, value })
   if (configurations !== state.durable.configurations) checkPlace(state)
-}
-
-/** Removed, and nothing is left to decide here? */
-function checkPlace(state: PaxosState): void {
-  const { id } = state.options
-  const { configurations } = state.durable
-  if (configurations.some(({ configuration }) => configuration.members.includes(id))) return
-  stepDown(state)
-  if (configurations[0]?.configuration.retired.includes(id)) state.out.ended = 'removed'
 }
 
 /** The leader of `ballot` knows all slots up to `commit` to be chosen. */

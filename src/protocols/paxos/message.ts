@@ -63,6 +63,10 @@ export type MessageBody =
       readonly bytes: Uint8Array
       readonly configurations: readonly PlacedConfiguration[]
     }
+  /** From one that was removed: do you know all up to here? */
+  | { readonly kind: 'leave'; readonly commit: number }
+  /** All up to here is on this disk. */
+  | { readonly kind: 'released'; readonly commit: number }
   | { readonly kind: 'admit'; readonly disk: string }
   /** `known`: the disk that is known under that name. */
   | { readonly kind: 'admit-reply'; readonly disk: string; readonly known: string }

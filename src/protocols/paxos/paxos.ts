@@ -7,11 +7,19 @@ import { askForAdmission, onAdmit, onAdmitReply } from './admission.ts'
 import { onChange } from './changing.ts'
 import type { DurableState, PaxosInput, PaxosOptions, PaxosStatus } from './contract.ts'
 import { campaign, onAccepted, onPromise, onRefused, proposeNext } from './leading.ts'
-import { askForPiece, onLearned, onSnapshotAsk, onSnapshotPiece, teach } from './learning.ts'
+import {
+  askForPiece,
+  askToLearn,
+  onLearned,
+  onSnapshotAsk,
+  onSnapshotPiece,
+  teach,
+} from './learning.ts'
 import type { Message } from './message.ts'
 import { repeat } from './outputs.ts'
 import { onHeartbeatReply, onRead, settleReads } from './reading.ts'
 import { onAccept, onHeartbeat, onPrepare } from './remembering.ts'
+import { checkPlace, onLeave, onReleased, takeLeave } from './retiring.ts'
 import { current, emptyOutputs, type PaxosState, record, restElection } from './state.ts'
 
 export { take } from './outputs.ts'
@@ -26,9 +34,11 @@ export function paxos(options: PaxosOptions, durable: DurableState, nowMs: numbe
     ...{ nowMs, draws: 0, seenRound: Math.max(durable.round, durable.promised.round) },
     ...{ leader: undefined, lead: undefined, electionAtMs: 0, beatAtMs: nowMs, refusals: 0 },
     ...{ learnAtMs: nowMs, download: undefined, admittedBy: [] },
+    ...{ isRetiring: false, releasedBy: [] },
     ...{ ticket: 1, ticketDurable: 0, records: [], own: [], out: emptyOutputs() },
   }
   restElection(state)
+  checkPlace(state)
   state.out.install = durable.snapshot
   for (let slot = (durable.snapshot?.slot ?? 0) + 1; slot <= durable.commit; slot++) {
     const value = durable.entries.get(slot)?.value
@@ -116,6 +126,12 @@ function onMessage(state: PaxosState, message: Message): void {
     case 'snapshot-piece':
       onSnapshotPiece(state, message)
       break
+    case 'leave':
+      onLeave(state, message, askToLearn)
+      break
+    case 'released':
+      onReleased(state, message)
+      break
     case 'admit':
       onAdmit(state, message)
       break
@@ -145,6 +161,7 @@ function onTime(state: PaxosState): void {
   if (nowMs >= state.beatAtMs) {
     state.beatAtMs = nowMs + options.heartbeatMs
     if (!durable.admitted) askForAdmission(state)
+    if (state.isRetiring) takeLeave(state)
     if (state.download !== undefined && nowMs >= state.learnAtMs) askForPiece(state)
     if (state.download !== undefined && nowMs >= state.learnAtMs + 2 * options.electionMs) {
       // Its sender is gone.

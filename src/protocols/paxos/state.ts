@@ -36,6 +36,9 @@ export interface PaxosState {
   download: Download | undefined
   /** Who answered that this disk may take part. */
   admittedBy: NodeId[]
+  /** Removed, and waiting until the new members know what it knows. */
+  isRetiring: boolean
+  releasedBy: NodeId[]
   /** Of the next write. */
   ticket: number
   ticketDurable: number
