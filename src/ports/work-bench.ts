@@ -36,6 +36,14 @@ export const message = (id: string, more: Partial<WorkMessage> = {}): WorkMessag
   ...more,
 })
 
+/** A key where the driver keeps the order of keys, and none where it refuses them. */
+export const keyWhere = ({ capabilities }: WorkStore, key: string): { readonly key?: string } =>
+  capabilities.orderByKey === 'refused' ? {} : { key }
+
+/** For cases that are about the order of keys. */
+export const needsKeys = ({ capabilities }: WorkStore): string | undefined =>
+  capabilities.orderByKey === 'refused' ? 'the driver keeps no order by key' : undefined
+
 export const done = ({ receipt }: Delivery): Settlement => ({ receipt, outcome: 'done' })
 export const retry = ({ receipt }: Delivery, delayMs = 0, counts = true): Settlement => ({
   receipt,

@@ -7,6 +7,7 @@ import {
   dead,
   done,
   idsOf,
+  keyWhere,
   message,
   pastShortLeaseMs,
   retry,
@@ -22,11 +23,11 @@ const handover: readonly WorkCase[] = [
     name: 'a message is delivered as published, to one consumer, and gone when done',
     shows: ['QU-1'],
     async run(bench) {
-      const { publish, take, claim, settle } = await workBench(bench)
+      const { publish, take, claim, settle, store } = await workBench(bench)
       const sent = message('id ü', {
         body: `{"text":"zoë 🐙 \u2028 \0 end"}`,
         headers: { 'trace-parent': '00-ab', 'kopf "ä"': '\0' },
-        key: 'schlüssel 漢',
+        ...keyWhere(store, 'schlüssel 漢'),
       })
       await publish(sent)
       const delivery = await take()

@@ -2,12 +2,14 @@
  * What comes next? Priority, then due time, then publication; and of one key one message at a time,
  * in the order published, whatever happens to the one in front.
  */
-import { check, checkEqual } from './check.ts'
+import { CapabilityMissingError } from '../errors.ts'
+import { check, checkEqual, checkRejects } from './check.ts'
 import {
   dead,
   done,
   idsOf,
   message,
+  needsKeys,
   pastShortLeaseMs,
   retry,
   shortLeaseMs,
@@ -105,6 +107,7 @@ const keys: readonly WorkCase[] = [
   {
     name: 'of one key one message is in flight, over two consumers',
     shows: ['KO-1'],
+    skip: needsKeys,
     async run(bench) {
       const { publish, take, claim, settle } = await workBench(bench)
       const other = await bench.another()
@@ -121,6 +124,7 @@ const keys: readonly WorkCase[] = [
   {
     name: 'a key keeps its order over retry, delay and expiry of the one in front',
     shows: ['KO-1', 'KO-3'],
+    skip: needsKeys,
     async run(bench) {
       const { publish, take, settle, expectClaim } = await workBench(bench)
       await publish(message('1', { key: 'k', delayMs: 300 }), message('2', { key: 'k' }))
@@ -141,6 +145,7 @@ const keys: readonly WorkCase[] = [
   {
     name: 'when the front of a key dies, its followers go on in order',
     shows: ['DL-4', 'KO-1'],
+    skip: needsKeys,
     async run(bench) {
       const { publish, take, settle, expectClaim } = await workBench(bench)
       await publish(...['1', '2', '3'].map((id) => message(id, { key: 'k' })))
@@ -154,6 +159,7 @@ const keys: readonly WorkCase[] = [
   {
     name: 'a hot key does not block other keys or messages without one',
     shows: ['KO-5'],
+    skip: needsKeys,
     async run(bench) {
       const { publish, expectClaim, store, queue } = await workBench(bench)
       await publish(...Array.from({ length: 50 }, (_, n) => message(`hot${n}`, { key: 'hot' })))
@@ -165,6 +171,7 @@ const keys: readonly WorkCase[] = [
   {
     name: 'keys are compared exactly',
     shows: ['KO-5'],
+    skip: needsKeys,
     async run(bench) {
       const { publish, claim } = await workBench(bench)
       const alike = ['k', 'K', 'k ', 'é', 'e\u0301', '0', '00']
@@ -175,6 +182,7 @@ const keys: readonly WorkCase[] = [
   {
     name: 'the next of a key wakes a watcher when the one in front is done',
     shows: ['KO-5', 'G-13'],
+    skip: needsKeys,
     async run(bench) {
       const { publish, take, settle, queue } = await workBench(bench)
       await publish(message('1', { key: 'k' }), message('2', { key: 'k' }))
@@ -191,6 +199,17 @@ const keys: readonly WorkCase[] = [
       stop()
       check(wakes > 0, 'woken within 5 s')
       checkEqual(idsOf([await take({ store: other })]), ['2'], 'the next')
+    },
+  },
+  {
+    name: 'a driver that keeps no order by key refuses keys, and does not ignore them',
+    shows: ['KO-1', 'G-9'],
+    skip: (store) => (needsKeys(store) === undefined ? 'the driver keeps it' : undefined),
+    async run(bench) {
+      const { store, queue } = await workBench(bench)
+      const keyed = store.publish(queue, [message('a'), message('b', { key: 'k' })])
+      await checkRejects(keyed, CapabilityMissingError, 'a message with a key')
+      checkEqual((await store.stats(queue)).ready, 0, 'nothing was stored')
     },
   },
 ]

@@ -31,6 +31,12 @@ export type {
   Timeline,
 } from '../simulation/world.ts'
 export {
+  type BrokerEngine,
+  type BrokerEngineOptions,
+  type BrokerEngineStores,
+  brokerEngine,
+} from './engines/broker-engine.ts'
+export {
   type EmbeddedEngine,
   type EmbeddedEngineOptions,
   type EmbeddedEngineStores,
