@@ -34,6 +34,8 @@ export interface RunOptions {
   readonly absent?: ReadonlySet<string>
   /** Keep what a picture needs. */
   readonly record?: boolean
+  /** Asked now and then; once true the run is given up, and its result says nothing. */
+  readonly isGivenUp?: () => boolean
 }
 
 export interface RunResult {
@@ -86,6 +88,8 @@ export interface Verification {
 type Phase = 'prepare' | 'faults' | 'healed' | 'over'
 
 const restartAfterMs = 1_000
+/** Between two looks at whether a run is given up: some milliseconds of work. */
+const stepsPerLook = 1_024
 
 export async function runOnce(
   platform: Platform,
@@ -248,8 +252,12 @@ export async function runOnce(
     }
   }
 
+  let steps = 0
   function step(): boolean {
     settle()
+    if (options.isGivenUp !== undefined && ++steps % stepsPerLook === 0 && options.isGivenUp()) {
+      return false
+    }
     if (failure !== undefined || phase === 'over') return false
     if (events.runNext()) return true
     noProgress('and nothing is left to happen')

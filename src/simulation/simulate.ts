@@ -114,7 +114,11 @@ function shrunk(
   const isOver = (): boolean => (platform.elapsedMs?.() ?? 0) > endMs
   const fails = async (candidate: Candidate): Promise<boolean> => {
     const absent = new Set(candidate.absent)
-    const { failure, events: ran } = await run({ plan: candidate.faults, absent })
+    const { failure, events: ran } = await run({
+      plan: candidate.faults,
+      absent,
+      isGivenUp: isOver,
+    })
     lastEvents = ran
     return failure?.name === name && failure.kind === kind
   }
