@@ -9,7 +9,7 @@
  *
  * `--measure` shrinks what was found and looks whether fewer faults would have done; `--head` takes the last commit instead of the working tree; `--check` only looks for stale mutants;
  * `--clean-only` tries the unchanged program and no mutants; `--write` keeps what was found in
- * tests/mutants/results.json, rewrites docs/mutants.md from it, and asks for the whole list.
+ * tests/mutants/results.json, beside what is known of the others, and rewrites docs/mutants.md from it.
  */
 import { readFileSync, writeFileSync } from 'node:fs'
 import os from 'node:os'
@@ -128,14 +128,16 @@ async function tryMutants(copy, list) {
   const seeds = Number(asked.seeds)
   const found = await findMutants(copy, list, seeds)
   const wrong = found.filter(({ status }) => status !== 'found').length
-  if (asked.write === true && list.length === mutants.length && wrong === 0) {
+  if (asked.write === true && wrong === 0) {
     const results = found.map(({ mutant, seed, judge, measure }) => ({
       id: mutant.id,
       seed,
       judge,
       measure,
     }))
-    keep({ found: { seeds, results } })
+    const before = JSON.parse(readFileSync(kept, 'utf8')).found?.results ?? []
+    const newest = new Map([...before, ...results].map((one) => [one.id, one]))
+    keep({ found: { seeds, results: mutants.flatMap(({ id }) => newest.get(id) ?? []) } })
   } else if (asked.write === true) console.error('docs/mutants.md was not written')
   return wrong
 }
