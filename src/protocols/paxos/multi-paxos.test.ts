@@ -226,6 +226,42 @@ describe('its rules, one by one', () => {
     expect(group.messages.filter(({ from }) => from === 'c')).toEqual([])
   })
 
+  it('PX-4: negative control: if it took part, what was chosen would be chosen again', () => {
+    const told = [true, false].map((takesPart) => {
+      const group = led()
+      group.silent.add('b')
+      group.propose('a', 'x')
+      group.silent.delete('b')
+      group.silent.add('a')
+      group.add('c', 'another disk')
+      if (takesPart) group.state('c').durable.admitted = true
+      group.tell('b', { kind: 'campaign' })
+      group.propose('b', 'y')
+      return [group.applied.get('a'), group.applied.get('b')]
+    })
+    expect(told).toEqual([
+      [['x'], ['y']],
+      [['x'], []],
+    ])
+  })
+
+  it('PX-4: a removed member stays until enough of the new ones know what it knows', () => {
+    const group = led()
+    group.add('d')
+    const change = { members: ['b', 'c', 'd'], addresses: { d: 'd' } }
+    group.silent.add('d')
+    group.tell('a', { kind: 'change', id: 'change', change })
+    // Only the old ones know what was chosen before the change, and one of those is away.
+    group.silent.add('b')
+    group.pass(2_000)
+    expect(group.ended.get('a')).toBeUndefined()
+    group.silent.delete('d')
+    group.pass(5_000)
+    expect(group.ended.get('a')).toBe('removed')
+    // The change is slot 1, and the window four slots wide.
+    expect(status(group.state('d')).commit).toBe(4)
+  })
+
   it('PX-5: with more than f members gone nothing happens, and nothing is lost', () => {
     const group = led()
     group.propose('a', 'x')
