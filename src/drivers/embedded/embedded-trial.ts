@@ -16,12 +16,15 @@ export interface TrialOptions<Store> {
   readonly broken?: (store: Store) => Store
 }
 
-/** Runs one case on a fresh namespace, and closes all that it opened. */
+/**
+ * Runs one case on a fresh namespace, and closes all that it opened.
+ * @returns why it does not apply to this driver, if it does not.
+ */
 export async function runCase<Store>(
   runtime: Runtime,
   testCase: ConformanceCase<Store>,
   options: TrialOptions<Store>,
-): Promise<void> {
+): Promise<string | undefined> {
   const opened: EmbeddedStores[] = []
   const namespace = runtime.random.id('trial').slice(0, 12)
   async function open(on: Runtime): Promise<Store> {
@@ -46,7 +49,9 @@ export async function runCase<Store>(
     },
   }
   try {
-    await testCase.run(bench)
+    const skipped = testCase.skip?.(bench.store)
+    if (skipped === undefined) await testCase.run(bench)
+    return skipped
   } finally {
     await Promise.all(opened.map((stores) => stores.close()))
   }

@@ -30,7 +30,10 @@ afterAll(async () => {
 
 describe('embedded work, on a real file', () => {
   for (const testCase of workStoreConformance) {
-    it(titleOf(testCase), () => runCase(runtime, testCase, { path, pick: ({ work }) => work }))
+    it(titleOf(testCase), async (context) => {
+      const reason = await runCase(runtime, testCase, { path, pick: ({ work }) => work })
+      if (reason !== undefined) context.skip(reason)
+    })
   }
 })
 

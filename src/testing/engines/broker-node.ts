@@ -19,12 +19,10 @@ import { CapabilityMissingError, InvalidArgumentError, UnavailableError } from '
 import { requireInteger } from '../../ports/arguments.ts'
 import { leaseDriftMargin } from '../../ports/lease-store.ts'
 import type { ClaimRequest, QueueLimits, Settlement, WorkMessage } from '../../ports/work-store.ts'
-import { type BrokerQueue, brokerQueue, type QueueRow } from './broker-queue.ts'
+import { type BrokerFlaw, brokerFlights } from './broker-flights.ts'
+import { type BrokerQueue, brokerQueue } from './broker-queue.ts'
 import type { Leader, LedService } from './ensemble.ts'
 import type { ServedDelivery } from './remote-work.ts'
-
-/** A planted bug, for the trials of the judge. */
-export type BrokerFlaw = 'settles-early' | 'loses-redelivery'
 
 export interface BrokerNodeOptions {
   /** What a majority of the nodes keeps of this namespace. */
@@ -34,12 +32,6 @@ export interface BrokerNodeOptions {
   /** A channel that was silent for this long is gone. */
   readonly heartbeatMs: number
   readonly flaw?: BrokerFlaw
-}
-
-interface Flight {
-  readonly row: QueueRow
-  readonly channel: string
-  endsMs: number
 }
 
 interface Channel {
@@ -54,19 +46,11 @@ export function brokerNode(leader: Leader, options: BrokerNodeOptions): LedServi
   const { queues, prefetch, heartbeatMs, flaw } = options
   const { nowMs, commit } = leader
   const bells: Bells = newBells()
-  const flights = new Map<string, Map<string, Flight>>()
-  const outs = new Map<string, Set<QueueRow>>()
   const channels = new Map<string, Channel>()
-  let numbers = 0
   let tickedMs = nowMs()
 
-  const nextId = (): string => `${leader.term}.${++numbers}`
-  const flightsOf = (queue: string) => placed(flights, queue, () => new Map<string, Flight>())
-  const outOf = (queue: string) => placed(outs, queue, () => new Set<QueueRow>())
-  const isOutOf =
-    (queue: string) =>
-    (row: QueueRow): boolean =>
-      outOf(queue).has(row)
+  const flights = brokerFlights(leader, { queues, bells, ...(flaw === undefined ? {} : { flaw }) })
+  const { isOutOf } = flights
 
   function find(name: string): BrokerQueue {
     requireQueue(name)
@@ -75,35 +59,10 @@ export function brokerNode(leader: Leader, options: BrokerNodeOptions): LedServi
     return queue
   }
 
-  function land(queue: string, receipt: string): Flight | undefined {
-    const flight = flightsOf(queue).get(receipt)
-    if (flight === undefined || flight.endsMs <= nowMs()) return undefined
-    flightsOf(queue).delete(receipt)
-    outOf(queue).delete(flight.row)
-    return flight
-  }
-
-  /** Puts back what is over, the last one handed out first: nothing keeps its place. */
-  function takeBack(isOver: (flight: Flight) => boolean): void {
-    if (!leader.leads()) return
-    for (const [name, inFlight] of flights) {
-      const over = [...inFlight].filter(([, flight]) => isOver(flight)).reverse()
-      for (const [receipt, { row }] of over) {
-        inFlight.delete(receipt)
-        outOf(name).delete(row)
-        if (flaw === 'loses-redelivery') queues.get(name)?.end(row, nowMs())
-        else queues.get(name)?.back(row, nowMs())
-      }
-      if (over.length > 0) bells.ring(name)
-    }
-  }
-  const takeBackOverdue = (): void => takeBack(({ endsMs }) => endsMs <= nowMs())
-
   function settleOne(queue: string, settlement: Settlement): 'settled' | 'lost' {
-    const flight = land(queue, settlement.receipt)
-    if (flight === undefined) return 'lost'
+    const row = flights.land(queue, settlement.receipt)
+    if (row === undefined) return 'lost'
     const kept = find(queue)
-    const { row } = flight
     if (settlement.outcome === 'done') kept.end(row, nowMs())
     else if (settlement.outcome === 'dead') kept.end(row, nowMs(), settlement.reason)
     else {
@@ -114,26 +73,20 @@ export function brokerNode(leader: Leader, options: BrokerNodeOptions): LedServi
   }
 
   function settleEarly(queue: string, settlements: readonly Settlement[]) {
-    const inHand = flightsOf(queue)
+    const answers = settlements.map(({ receipt }) => flights.has(queue, receipt))
     leader.runtime.timers.schedule(tooEarlyMs, () => {
       if (leader.leads()) for (const one of settlements) settleOne(queue, one)
     })
-    return settlements.map(({ receipt }) => (inHand.has(receipt) ? 'settled' : 'lost'))
+    return answers.map((there) => (there ? 'settled' : 'lost'))
   }
 
   function claim(name: string, request: ClaimRequest, channel: string): readonly ServedDelivery[] {
-    takeBackOverdue()
-    const inFlight = flightsOf(name)
-    const inHand = [...flights.values()]
-      .flatMap((all) => [...all.values()])
-      .filter((flight) => flight.channel === channel).length
-    const limit = Math.min(request.limit, prefetch - inHand)
+    flights.takeBackOverdue()
+    const limit = Math.min(request.limit, prefetch - flights.inHandOf(channel))
     if (limit <= 0) return []
     const rows = find(name).claim({ ...request, limit }, nowMs(), isOutOf(name))
     return rows.map((row) => {
-      const receipt = nextId()
-      inFlight.set(receipt, { row, channel, endsMs: nowMs() + request.leaseMs })
-      outOf(name).add(row)
+      const receipt = flights.handOut(name, row, { channel, leaseMs: request.leaseMs })
       const { message, attempts: attempt } = row
       const validForMs = request.leaseMs * (1 - leaseDriftMargin)
       return { message, receipt, attempt, validForMs, waitedMs: nowMs() - row.dueMs }
@@ -141,14 +94,14 @@ export function brokerNode(leader: Leader, options: BrokerNodeOptions): LedServi
   }
 
   function openChannel(teller: LinkTeller): () => void {
-    const id = nextId()
+    const id = flights.nextId()
     channels.set(id, { teller, heardMs: nowMs() })
     teller.news(id)
     return () => closeChannel(id)
   }
 
   function closeChannel(id: string): void {
-    if (channels.delete(id)) takeBack(({ channel }) => channel === id)
+    if (channels.delete(id)) flights.takeBackOf(id)
   }
 
   const calls = {
@@ -199,17 +152,12 @@ export function brokerNode(leader: Leader, options: BrokerNodeOptions): LedServi
       requireReceipts(receipts)
       requireLease(leaseMs)
       if (!leader.leads()) throw new UnavailableError('this node does not lead any more')
-      return receipts.map((receipt) => {
-        const flight = flightsOf(queue).get(receipt)
-        if (flight === undefined || flight.endsMs <= nowMs()) return false
-        flight.endsMs = nowMs() + leaseMs
-        return true
-      })
+      return receipts.map((receipt) => flights.extend(queue, receipt, leaseMs))
     },
     'work.stats': async (queue: string) => {
       const kept = find(queue)
       return commit(() => {
-        takeBackOverdue()
+        flights.takeBackOverdue()
         return kept.stats(nowMs(), isOutOf(queue))
       })
     },
@@ -249,7 +197,7 @@ export function brokerNode(leader: Leader, options: BrokerNodeOptions): LedServi
         closeChannel(id)
         teller.over(new UnavailableError('the channel was silent for too long'))
       }
-      takeBackOverdue()
+      flights.takeBackOverdue()
       for (const [name, queue] of queues) if (queue.becameDue(sinceMs, tickedMs)) bells.ring(name)
     },
   }
@@ -262,12 +210,4 @@ function requireNoKeys(messages: readonly WorkMessage[]): void {
   throw new CapabilityMissingError(
     `message "${keyed.id}" has a key; this broker keeps no order by key`,
   )
-}
-
-function placed<Value>(map: Map<string, Value>, key: string, make: () => Value): Value {
-  const known = map.get(key)
-  if (known !== undefined) return known
-  const made = make()
-  map.set(key, made)
-  return made
 }
