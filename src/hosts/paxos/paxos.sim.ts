@@ -12,7 +12,7 @@ import { type Quorums, quorums } from '../../protocols/paxos/quorum.ts'
 import type { Runtime } from '../../runtime/runtime.ts'
 import { sleep } from '../../runtime/sleep.ts'
 import type { Scenario } from '../../simulation/simulate.ts'
-import type { FaultKind, World } from '../../simulation/world.ts'
+import type { FaultKind, Process, World } from '../../simulation/world.ts'
 import {
   checkLinearizability,
   type KeyValueInput,
@@ -63,7 +63,9 @@ interface Group {
   readonly states: Map<string, Seen>
   /** The value that was first believed chosen in each slot. */
   readonly chosen: Map<number, string>
-  readonly hosts: Map<string, PaxosHost>
+  readonly processes: Map<string, Process>
+  /** Those that have just promised or accepted something: now is when dying hurts. */
+  readonly marked: Set<string>
   readonly history: Step[]
   readonly mustChange: boolean
   /** Do members stand without need? */
@@ -83,7 +85,8 @@ export function paxosTrial(trial: PaxosTrial = {}): Scenario {
     const { members = ['a', 'b', 'c'], changes = 0.4 } = trial
     const addresses = Object.fromEntries(members.map((name) => [name, `${name}:7400`]))
     const group: Group = {
-      ...{ trial, members, states: new Map(), chosen: new Map(), hosts: new Map(), history: [] },
+      ...{ trial, members, states: new Map(), chosen: new Map(), history: [] },
+      ...{ processes: new Map(), marked: new Set() },
       configuration: {
         ...{ members, addresses, retired: [] },
         quorums: trial.quorums ?? quorums(members.length),
@@ -94,13 +97,14 @@ export function paxosTrial(trial: PaxosTrial = {}): Scenario {
     }
     const all = group.mustChange ? [...members, spare] : members
     for (const name of all) {
-      const process = world.machine(name)
-      process.process(name, (runtime) => member(world, runtime, group, name), { mayThrow: true })
+      const main = (runtime: Runtime): Promise<void> => member(world, runtime, group, name)
+      group.processes.set(name, world.machine(name).process(name, main, { mayThrow: true }))
     }
     for (const name of ['c1', 'c2', 'c3', 'c4', 'c5']) {
       world.client(name, (runtime) => client(world, runtime, group))
     }
     if (world.seed % 2 === 0) world.client('cutter', (runtime) => cutter(world, runtime, group))
+    else world.client('killer', (runtime) => killer(world, runtime, group))
     world.invariant('agreement', () => agreement(world, group))
     world.afterHealing('one copy, and one only', async (runtime) => {
       await convergence(world, runtime, group)
@@ -126,6 +130,8 @@ async function member(world: World, runtime: Runtime, group: Group, name: string
     protocol: watched(world, restless(runtime, group)),
     watch(state, out) {
       if (group.states.get(name)?.state !== state) group.states.set(name, { state, checked: 0 })
+      const kinds = new Set(out.sendAfter.map(({ message }) => message.kind))
+      if (kinds.has('promise') || kinds.has('accepted')) group.marked.add(name)
       if (out.install !== undefined) world.reached('a snapshot was installed')
       if (out.chosen.some(({ value }) => value.kind === 'nothing')) {
         world.reached('a hole was filled')
@@ -135,11 +141,9 @@ async function member(world: World, runtime: Runtime, group: Group, name: string
       hadLeader = state.leader
     },
   })
-  group.hosts.set(name, host)
   if (group.mustChange) runtime.tasks.spawn('operator', () => operator(world, runtime, group, host))
   const reason = await host.stopped
   group.states.delete(name)
-  group.hosts.delete(name)
   world.reached(`stopped: ${reason.kind}`)
   // As a supervisor would: a member with a doubtful disk starts again and reads what is there.
   if (reason.kind === 'disk') throw reason.error
@@ -157,6 +161,27 @@ async function cutter(world: World, runtime: Runtime, { states, members }: Group
     world.reached('a leader was cut off')
     await sleep(runtime.timers, 1_500)
     world.faults.heal()
+  }
+}
+
+/** Kills a member soon after it has said something to be kept. */
+async function killer(
+  world: World,
+  runtime: Runtime,
+  { processes, marked, states }: Group,
+): Promise<void> {
+  const chance = (): number => runtime.random.fraction('killer')
+  for (let times = 0; times < 6; times++) {
+    await sleep(runtime.timers, 100 + chance() * 400)
+    marked.clear()
+    for (let waits = 0; waits < 20 && marked.size === 0; waits++) await sleep(runtime.timers, 3)
+    const [name] = marked
+    const process = processes.get(name ?? '')
+    if (name === undefined || process === undefined || !states.has(name)) continue
+    process.kill()
+    world.reached('killed soon after an answer')
+    await sleep(runtime.timers, chance() * 60)
+    process.restart()
   }
 }
 
