@@ -70,7 +70,7 @@ const floors = [
     ],
   ],
 ]
-const planned = new Set(['data', 'compute', 'cluster', 'redis · postgres · etcd · …'])
+const planned = new Set(['data', 'compute', 'redis · postgres · etcd · …'])
 
 const width = 920
 const label = 130
