@@ -68,16 +68,18 @@ async function measured(
   const one = { seeds: 1, firstSeed: seed }
   // Only shrinking asks for the time: from its begin until all runs that it wants are done.
   let startedMs: number | undefined
+  const realMs = (): number => platform.elapsedMs?.() ?? 0
   const timed: Platform = {
     ...platform,
     elapsedMs() {
-      startedMs ??= performance.now()
-      return performance.now()
+      const nowMs = realMs()
+      startedMs ??= nowMs
+      return nowMs
     },
   }
   const shrinking = { ...options, ...one, failuresMax: 1, twiceEvery: 1e9, shrink: true }
   const { failures } = await simulated(timed, shrinking, scenario)
-  const shrinkMs = startedMs === undefined ? 0 : performance.now() - startedMs
+  const shrinkMs = startedMs === undefined ? 0 : realMs() - startedMs
   const small = failures[0]?.shrunkFaults ?? faults
   const facts = {
     seed,
