@@ -2,6 +2,7 @@
  * The console: one page, live, that shows what the processes publish and lets anyone make trouble.
  */
 import { type JSX, render } from 'preact'
+import { Cluster } from './cluster.tsx'
 import { Processes } from './processes.tsx'
 import { Sagas } from './sagas.tsx'
 import { Locks, Queues, Standing } from './standing.tsx'
@@ -31,6 +32,7 @@ function Page(): JSX.Element {
           <Standing view={now} />
           <Processes view={now} />
           <div class="column">
+            <Cluster view={now} />
             <Queues view={now} />
             <Locks view={now} />
           </div>

@@ -61,6 +61,23 @@ export interface HeldLock {
   readonly remainingMs: number
 }
 
+/** A member of a cluster, as it sees itself. */
+export interface RaftMember {
+  readonly id: string
+  readonly role: string
+  readonly term: number
+  readonly commit: number
+  readonly applied: number
+  readonly logBytes: number
+  readonly configuration: {
+    readonly voters: readonly string[]
+    readonly outgoing: readonly string[]
+    readonly learners: readonly string[]
+  }
+  /** What the leader knows of the others. */
+  readonly followers: readonly { readonly id: string; readonly match: number }[]
+}
+
 export interface Invariants {
   readonly ok: boolean
   readonly checks: readonly {
