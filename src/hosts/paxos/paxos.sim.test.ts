@@ -1,6 +1,6 @@
 import { env, stdout } from 'node:process'
 import { describe, expect, it } from 'vitest'
-import type { SimulateOptions } from '../../simulation/world.ts'
+import type { FaultKind, SimulateOptions } from '../../simulation/world.ts'
 import { expectClean, simulate } from '../../testing/index.ts'
 import { paxosTrial, paxosTrialFaults } from './paxos.sim.ts'
 import { plantedTrials } from './planted-bugs.sim.ts'
@@ -24,6 +24,7 @@ describe('Paxos on trial', () => {
       'stopped: disk',
       'stopped: removed',
       'unknown',
+      'killed soon after an answer',
     ]) {
       expect(report.reached[label], label).toBeGreaterThan(0)
     }
@@ -36,16 +37,30 @@ describe('Paxos on trial', () => {
   })
 })
 
-/** The seed to begin at, so that the suite need not look long; from 1 it takes as many as are printed. */
-const firstSeeds: Readonly<Record<string, number>> = {}
+/**
+ * Where to begin, a little before the first seed that finds it, counted from 1, so that nobody has to wait.
+ * What takes more than 300 seeds is found by searching all orders instead: `multi-paxos.test.ts`.
+ */
+const firstSeeds: Readonly<Record<string, number>> = {
+  'PX-1: an acceptance is not persisted': 70,
+  'PX-2: own value, though one was accepted': 1,
+  'PX-2: acceptances of other ballots count': 1,
+  'PX-3: a leader reads without asking whether it still leads': 70,
+  'PX-4: quorums that miss each other': 1,
+  'PX-4: a member that lost its disk takes part': 180,
+  'PX-5: what was done is not in the snapshot': 10,
+}
 
 describe('negative controls: each bug is found', () => {
   it.each(Object.entries(firstSeeds))('%s', async (name, firstSeed) => {
     const trial = plantedTrials[name]
     if (trial === undefined) throw new Error('there is no such bug')
-    const report = await simulate({ ...options, firstSeed, seeds: 60 }, paxosTrial(trial))
+    const faults: readonly FaultKind[] = name.includes('lost its disk')
+      ? [...paxosTrialFaults, 'machine-loss']
+      : paxosTrialFaults
+    const report = await simulate({ ...options, faults, firstSeed, seeds: 120 }, paxosTrial(trial))
     const [failure] = report.failures
     stdout.write(`${name}: seed ${failure?.seed}, ${failure?.name}\n`)
-    expect(['agreement', 'not linearizable', 'no-progress']).toContain(failure?.name)
+    expect(['agreement', 'not linearizable']).toContain(failure?.name)
   })
 })
