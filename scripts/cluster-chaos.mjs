@@ -47,6 +47,6 @@ if (args.json) console.log(JSON.stringify({ ...facts, spreads }))
 else {
   console.log(JSON.stringify(facts, null, 2))
   for (const kind of kinds) console.log(asText(kind, spreads[kind], timesOf(kind)))
-  if (evidence !== undefined) console.log(evidence)
+  for (const line of evidence ?? []) console.log(line)
 }
 process.exitCode = result.verdict === 'ok' ? 0 : 1

@@ -4,6 +4,7 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { setTimeout } from 'node:timers/promises'
 import { checkLinearizability, counterexample } from 'holdfast/verification'
 import { recordModel } from '../../dist/drivers/cluster/record-model.sim.js'
 import { chance, clients } from './clients.mjs'
@@ -65,10 +66,10 @@ export async function chaos({
       const mend = await strike(group, kind, target)
       // A group of three goes on without one; without all of them it has to wait for us.
       if (kind === 'kill all') await pause(random() * 500)
-      else await Promise.race([again, pause(15_000)])
+      else await within(again, 15_000)
       await pause(random() * 800)
       await mend(random() < 0.5)
-      await Promise.race([again, pause(30_000)])
+      await within(again, 30_000)
       if (waiting !== undefined) throw new Error(`nobody could write for 30 s after "${kind}"`)
       await group.untilLed()
       load.nextEpoch()
@@ -83,16 +84,32 @@ export async function chaos({
   return {
     ...{ seed, seconds, electionMs, blows: counted, ...load.counts(), failovers },
     verdict: report.verdict,
-    ...(report.verdict === 'ok'
-      ? {}
-      : { evidence: counterexample(load.history, recordModel, report) }),
+    ...(report.verdict === 'ok' ? {} : { evidence: told(load.history, report) }),
   }
 }
 
+/** Waits for it, but not longer. */
+async function within(end, ms) {
+  const patience = new AbortController()
+  const late = setTimeout(ms, undefined, { signal: patience.signal }).catch(() => {})
+  await Promise.race([end, late])
+  patience.abort()
+}
+
 function drawn(random, only) {
-  const kinds = Object.entries(blows).filter(([kind]) => only === undefined || only.includes(kind))
-  let left = random() * kinds.reduce((sum, [, weight]) => sum + weight, 0)
-  return kinds.find(([, weight]) => (left -= weight) < 0)?.[0] ?? kinds[0][0]
+  const kinds = Object.entries(blows).filter(([kind]) => only?.includes(kind) ?? true)
+  const bag = kinds.flatMap(([kind, weight]) => Array(weight).fill(kind))
+  return bag[Math.floor(random() * bag.length)]
+}
+
+/** The end of the shortest account of what cannot be, in words. */
+function told(history, report) {
+  const wrong = counterexample(history, recordModel, report)
+  return wrong.slice(-12).map((place) => {
+    const { process, input, output, calledAt, returnedAt } = history[place]
+    const times = `${calledAt.toFixed(1)}–${returnedAt.toFixed(1)}`
+    return `${process} ${times} ${input.key} ${recordModel.describe(input, output)}`
+  })
 }
 
 async function chosen(group, kind, random) {

@@ -17,12 +17,13 @@ function steps(times) {
 export function asText(kind, { count, p50, p90, max }, times) {
   const all = steps(times)
   const most = Math.max(...all)
+  const first = all.findIndex((some) => some > 0)
   const lines = all.map((some, step) => {
     const bar = '█'.repeat(Math.ceil((some / most) * columns))
     return `${String(step * stepMs).padStart(7)} ms ${String(some).padStart(4)} ${bar}`
   })
   const title = `${kind}: ${count} times; until the next write p50 ${p50} ms, p90 ${p90} ms, max ${max} ms`
-  return [`\n${title}`, ...lines].join('\n')
+  return [`\n${title}`, ...lines.slice(first)].join('\n')
 }
 
 const colours = [
