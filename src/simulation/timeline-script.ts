@@ -175,7 +175,9 @@ function drawMark(mark) {
     add('text', { class: 'violation', x: width - noteWidth + 40, y: at - 6 }, mark.text.slice(0, 52), about)
   } else if (mark.kind === 'note') {
     add('circle', { class: 'note', cx, cy: at, r: 3 }, undefined, about)
-    if (mark.text !== '' && lane >= 0 && at - noteY > 12) {
+    // A change of role is seen by its colour.
+    const isRole = run.roles.some((span) => span.lane === mark.lane && span.fromUs === mark.atUs)
+    if (mark.text !== '' && lane >= 0 && at - noteY > 12 && !isRole) {
       noteY = at
       add('text', { class: 'soft', x: cx + 8, y: at + 4 }, mark.text.slice(0, 22), about)
     }
