@@ -57,11 +57,14 @@ const steps = [
 function freshSeeds() {
   const first = String(Math.floor(Date.now() / 1_000) % 1_000_000_000)
   const budget = {
+    cluster: 12,
     decision: 40,
     idempotency: 40,
     lease: 40,
     lock: 40,
+    paxos: 40,
     queue: 40,
+    raft: 60,
     registry: 20,
     rpc: 40,
     saga: 40,
