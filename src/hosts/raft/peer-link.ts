@@ -36,6 +36,8 @@ export interface PeerLink {
    * can lose his.
    */
   greet(): void
+  /** The peer was just here, so it can be reached again: no long rest any more. */
+  found(): void
   /** To be called now and then: finds a stream over which nothing comes back. */
   pulse(): void
   readonly up: boolean
@@ -114,6 +116,15 @@ export function peerLink(runtime: Runtime, options: PeerLinkOptions): PeerLink {
     drop(error)
   }
 
+  /** A moment's rest stays: two members whose streams die at once must not call each other for ever. */
+  function found(): void {
+    if (state !== 'resting') return
+    rest?.cancel()
+    rest = runtime.timers.schedule(restMsMin, () => {
+      if (state === 'resting') start()
+    })
+  }
+
   function flush(): void {
     scheduled = false
     while (open !== undefined && queue.length > 0 && !blocked) {
@@ -143,6 +154,7 @@ export function peerLink(runtime: Runtime, options: PeerLinkOptions): PeerLink {
 
   return {
     greet,
+    found,
     get up() {
       return state === 'up'
     },

@@ -127,6 +127,24 @@ describe('a cluster of three', () => {
 })
 
 describe('members come and go', () => {
+  it('one that was away for long is spoken to as soon as it is back', () =>
+    inVirtualTime(async (world, runtime) => {
+      const members = await startMembers(world, ids)
+      const leader = await leaderOf(runtime, members)
+      let [away] = others(members, leader)
+      for (let round = 0; round < 5; round += 1) {
+        away?.process.kill()
+        // Long enough for the longest rest between two attempts to reach it.
+        await sleep(runtime.timers, 10_000 + 70 * round)
+        const folder = `/raft${'/'.repeat(round + 1)}`
+        away = await startMember(world, away?.host.id ?? '', { ids, folder })
+        const backMs = runtime.clock.monotonicMs()
+        const { host } = away
+        await until(runtime, () => host.status().leader === leader.host.id)
+        expect(runtime.clock.monotonicMs() - backMs).toBeLessThan(100)
+      }
+    }))
+
   it('RF-6, RF-7: a new member gets a snapshot, is promoted, and one is removed and stops', () =>
     inVirtualTime(async (world, runtime) => {
       const members = await startMembers(world, ids, { snapshotEveryEntries: 20, keepEntries: 2 })

@@ -61,6 +61,7 @@ export async function transport(runtime: Runtime, options: TransportOptions): Pr
     isRetired: (peer) => retired.has(peer),
     met(peer, at) {
       if (met.size < strangersMax || met.has(peer)) met.set(peer, at)
+      links.get(peer)?.found()
     },
     receive: options.receive,
     snapshot: options.snapshot,
