@@ -30,12 +30,11 @@ export async function openFront(
       .flatMap(({ httpAddress }) => httpAddress ?? []),
   )
   const console = consoleOf({
-    view: async () => ({
-      name: plan.name,
-      nowMs: Date.now(),
-      processes: supervisor.statuses(),
-      snapshots: await supervisor.snapshots(400),
-    }),
+    view: async () => {
+      const snapshots = await supervisor.snapshots(400)
+      // Looked at last: nothing that is shown has begun after it.
+      return { name: plan.name, nowMs: Date.now(), processes: supervisor.statuses(), snapshots }
+    },
   })
   supervisor.subscribe(console.refresh)
   const processes = processApi(supervisor)

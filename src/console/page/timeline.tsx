@@ -7,7 +7,8 @@ import { duration } from './duration.tsx'
 import type { Saga, SagaStep } from './view.ts'
 
 export function lengthMs({ startedAtMs, endedAtMs }: Saga, nowMs: number): number {
-  return (endedAtMs ?? nowMs) - (startedAtMs ?? nowMs)
+  // One that has begun since the view was taken has no length yet.
+  return Math.max(0, (endedAtMs ?? nowMs) - (startedAtMs ?? nowMs))
 }
 
 export function Timeline(props: {
