@@ -56,6 +56,12 @@ export {
   redisEngine,
 } from './engines/redis-engine.ts'
 export {
+  type ZookeeperEngine,
+  type ZookeeperEngineOptions,
+  type ZookeeperEngineStores,
+  zookeeperEngine,
+} from './engines/zookeeper-engine.ts'
+export {
   type SimulationTest,
   type SimulationTestOptions,
   simulationTestWith,

@@ -37,16 +37,20 @@ export interface LedService extends LinkService {
 
 export interface Leader {
   readonly runtime: Runtime
+  /** Which member it is: 0 to 2. */
+  readonly number: number
   readonly term: number
   /** The world's clock, in whole milliseconds. */
   nowMs(): number
   leads(): boolean
   /**
    * Applies a write once another member has heard of it.
+   * @param carried what a new leader does with it that finds it in the mind of a member, but not answered.
+   * Default: the same.
    * @throws {UnavailableError} this member does not lead. Nothing happened.
    * @throws {OutcomeUnknownError} nobody answered, or the leader changed: applied or not.
    */
-  commit<Value>(apply: () => Value): Promise<Value>
+  commit<Value>(apply: () => Value, carried?: () => void): Promise<Value>
 }
 
 export interface Member {
@@ -55,6 +59,8 @@ export interface Member {
   readonly number: number
   /** Asks the leader, which may be this very member. Errors as from a link. */
   ask<Answer>(method: string, ...values: readonly unknown[]): Promise<Answer>
+  /** Follows news of the leader. @returns stops. @throws {UnavailableError} nobody leads. */
+  follow(method: string, teller: LinkTeller): () => void
 }
 
 export interface Ensemble {
@@ -79,19 +85,25 @@ interface Plan {
   leader: number | undefined
   /** When the leader last reached another member, by the world's clock. */
   heardMs: number
-  /** Writes under way that another member has heard of. */
-  readonly heard: Set<string>
+  /** Writes under way. */
+  readonly underWay: Map<string, UnderWay>
+}
+
+interface UnderWay {
+  /** Has another member heard of it? */
+  heard: boolean
+  carried(): void
 }
 
 export function ensemble(world: World, options: EnsembleOptions): Ensemble {
   const machines = [1, 2, 3].map((number) => `${options.machine}-${number}`)
   const addresses = machines.map((machine) => `${machine}:${options.port}`)
-  const plan: Plan = { term: 0, leader: undefined, heardMs: 0, heard: new Set() }
+  const plan: Plan = { term: 0, leader: undefined, heardMs: 0, underWay: new Map() }
   const nowMs = (): number => Math.floor(world.nowMs())
   const members = machines.map((machine, number) =>
     world.machine(machine).process('member', async (runtime) => {
       // The first leader was elected before the story begins; one that died has forgotten that it led.
-      if (plan.term === 0 && number === 0) begin(plan, number, nowMs())
+      if (plan.term === 0 && number === 0) begin(plan, number, runtime, nowMs())
       else if (plan.leader === number) plan.leader = undefined
       await run({ runtime, number, addresses, plan, nowMs, options })
     }),
@@ -109,10 +121,25 @@ export function ensemble(world: World, options: EnsembleOptions): Ensemble {
   }
 }
 
-function begin(plan: Plan, number: number, nowMs: number): void {
+/** A new term. What another member had heard of and nobody had answered is carried into it, or is lost. */
+function begin(plan: Plan, number: number, { random }: Runtime, nowMs: number): void {
   plan.term += 1
   plan.leader = number
   plan.heardMs = nowMs
+  const left = [...plan.underWay.values()]
+  plan.underWay.clear()
+  for (const { heard, carried } of left) {
+    if (heard && random.fraction('ensemble-write') < 0.5) attempt(carried)
+  }
+}
+
+/** Whether it was refused is unknown as well. */
+function attempt(work: () => void): void {
+  try {
+    work()
+  } catch (error) {
+    if (!isHoldfastError(error)) throw error
+  }
 }
 
 interface Seat {
@@ -140,7 +167,13 @@ async function run(seat: Seat): Promise<void> {
     )
   const office = leadOffice(seat, reach)
   const admin: LinkService = {
-    calls: { hear: async () => {}, ack: async (id: string) => void plan.heard.add(id) },
+    calls: {
+      hear: async () => {},
+      async ack(id: string) {
+        const one = plan.underWay.get(id)
+        if (one !== undefined) one.heard = true
+      },
+    },
     sources: {},
   }
   const passedOn = passing(seat, office)
@@ -159,7 +192,7 @@ async function run(seat: Seat): Promise<void> {
     if (!(await reach('hear'))) continue
     const overdue = nowMs() - plan.heardMs > options.electionMs
     if (plan.leader === number) plan.heardMs = nowMs()
-    else if (overdue) begin(plan, number, nowMs())
+    else if (overdue) begin(plan, number, runtime, nowMs())
   }
 }
 
@@ -187,22 +220,22 @@ function leadOffice(seat: Seat, reach: (method: string, id: string) => Promise<b
     if (plan.leader === number) term = plan.term
   }
 
-  async function commit<Value>(ofTerm: number, apply: () => Value): Promise<Value> {
+  async function commit<Value>(
+    ofTerm: number,
+    apply: () => Value,
+    carried: () => void = apply,
+  ): Promise<Value> {
     const stale = nowMs() - plan.heardMs > options.electionMs / 2
     if (!leads(ofTerm) || stale) throw moved('this member does not lead')
     const id = runtime.random.id('ensemble-write')
-    try {
-      if ((await reach('ack', id)) && leads(ofTerm)) return apply()
-      // Who has heard of it may have carried it into the next term, or not.
-      if (plan.heard.has(id) && runtime.random.fraction('ensemble-write') < 0.5) {
-        try {
-          apply()
-        } catch {
-          // Whether it was refused is unknown as well.
-        }
-      }
-    } finally {
-      plan.heard.delete(id)
+    const one: UnderWay = { heard: false, carried }
+    plan.underWay.set(id, one)
+    const acknowledged = await reach('ack', id)
+    // Otherwise the next leader decides what becomes of it.
+    if (leads(ofTerm)) {
+      plan.underWay.delete(id)
+      if (acknowledged) return apply()
+      if (one.heard && runtime.random.fraction('ensemble-write') < 0.5) attempt(carried)
     }
     throw new OutcomeUnknownError('the leader lost its majority before it answered')
   }
@@ -217,10 +250,11 @@ function leadOffice(seat: Seat, reach: (method: string, id: string) => Promise<b
       const made = options.serve(
         {
           runtime,
+          number,
           term: mine,
           nowMs,
           leads: () => leads(mine),
-          commit: (apply) => commit(mine, apply),
+          commit: (apply, carried) => commit(mine, apply, carried),
         },
         namespace,
       )
@@ -292,13 +326,21 @@ function passing(seat: Seat, office: Office): (namespace: string) => LinkService
 
   function make(namespace: string): LinkService {
     // What there is to pass on is read from a service that serves nobody.
-    const nobody = { runtime, term: 0, nowMs, leads: () => false, commit: async () => never() }
+    const nobody: Leader = {
+      runtime,
+      number,
+      term: 0,
+      nowMs,
+      leads: () => false,
+      commit: async () => never(),
+    }
     const { calls, sources } = options.serve(nobody, namespace)
     const member: Member = {
       runtime,
       number,
       ask: async <Answer>(method: string, ...values: readonly unknown[]) =>
         (await ask(namespace, method, values)) as Answer,
+      follow: (method, teller) => follow(namespace, method, teller, []),
     }
     const own = options.own?.(member, namespace)
     const passed = <Made>(names: object, pass: (method: string) => Made) =>

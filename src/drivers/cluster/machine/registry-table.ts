@@ -18,6 +18,8 @@ export interface RegistryTable {
   openSession(id: string, options: SessionOptions, nowMs: number): OpenedSession
   keepAlive(id: string, ttlMs: number, nowMs: number): boolean
   closeSession(id: string): void
+  /** Ends one session as `expired`, for an engine that counts its time elsewhere. */
+  expireSession(id: string): void
   register(id: string, key: string, value: string): bigint | undefined
   deregister(id: string, key: string): boolean
   list(prefix: string): RegistrySnapshot
@@ -142,6 +144,7 @@ export function registryTable(options: RegistryTableOptions): RegistryTable {
       return true
     },
     closeSession: (id) => end(id, 'deregistered'),
+    expireSession: (id) => end(id, 'expired'),
     register(id, key, value) {
       requireText('key', key, 512)
       requireLength('value', value, 16_384)
