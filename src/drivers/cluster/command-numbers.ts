@@ -68,7 +68,7 @@ export function commandNumbers(openSession: () => Promise<string>): CommandNumbe
         now: () => ({ session: of.id, sequence, lowest: lowest(of) }),
         done() {
           of.open.delete(sequence)
-          for (const go of waiting.splice(0, openMax)) go()
+          if (waiting.length > 0) for (const go of waiting.splice(0, openMax)) go()
         },
       }
     },
