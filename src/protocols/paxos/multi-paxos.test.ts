@@ -29,25 +29,30 @@ function tried(name: string, group: SmallGroup, statesMax: number): ReturnType<t
 }
 
 describe('multi-Paxos, all of it', () => {
-  const worlds: Readonly<Record<string, SmallGroup>> = {
+  const alone: SmallGroup = { ...three, campaigns: { a: 1 }, commands: { a: 1 } }
+  const whole: Readonly<Record<string, SmallGroup>> = {
     'two leaders, a command of the second': { ...three, commands: { b: 1 } },
-    'one leader, one command, a crash': { ...three, campaigns: { a: 1 }, crashes: { c: 1 } },
-    ...(isLarge
-      ? {
-          'one leader, two commands': { ...three, campaigns: { a: 1 }, commands: { a: 2 } },
-          'two leaders, a command each': three,
-          'two leaders, a command each, a crash': { ...three, crashes: { c: 1 } },
-          'one leader, one command, news': {
-            ...{ ...three, campaigns: { a: 1 }, commands: { a: 1 }, carries: phasesAndNews },
-          },
-        }
-      : {}),
+    'one leader, a command, a crash': { ...alone, crashes: { c: 1 } },
+    'one leader, a command, and the news of it': { ...alone, carries: phasesAndNews },
+    ...(isLarge ? { 'one leader, two commands': { ...alone, commands: { a: 2 } } } : {}),
   }
-  it.each(Object.entries(worlds))('PX-5: agreement with %s', (name, group) => {
-    const report = tried(name, group, 20_000_000)
+  it.each(Object.entries(whole))('PX-5: agreement with %s', (name, group) => {
+    const report = tried(name, group, 1_000_000)
     expect(report.violation).toBeUndefined()
     expect(report.complete).toBe(true)
   })
+
+  // Too large to end: the shortest stories, as many as the machine has room for.
+  const begun: Readonly<Record<string, SmallGroup>> = {
+    'two leaders, a command each': three,
+    'two leaders, a command each, a crash': { ...three, crashes: { c: 1 } },
+  }
+  it.runIf(isLarge).each(Object.entries(begun))(
+    'PX-5: so far, agreement with %s',
+    (name, group) => {
+      expect(tried(name, group, 300_000).violation).toBeUndefined()
+    },
+  )
 })
 
 const begun = ['a stands', 'c hears a: prepare 1a', 'a hears c: promise 1a', 'a proposes']
