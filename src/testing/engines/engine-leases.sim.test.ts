@@ -4,6 +4,7 @@ import { expectClean, simulate } from '../index.ts'
 import { embeddedEngine } from './embedded-engine.ts'
 import { type EngineLeaseTrial, engineFaults, engineLeaseTrial } from './engine-leases.sim.ts'
 import { etcdEngine } from './etcd-engine.ts'
+import { flawedZookeeper, zookeeperEngine } from './zookeeper-engine.ts'
 
 const seeds = 30
 const durationMs = 12_000
@@ -11,6 +12,7 @@ const durationMs = 12_000
 const engines: readonly { readonly name: string; readonly engine: EngineLeaseTrial['engine'] }[] = [
   { name: 'embedded behind a network', engine: embeddedEngine },
   { name: 'etcd-like', engine: etcdEngine },
+  { name: 'zookeeper-like', engine: zookeeperEngine },
 ]
 
 /** Each bug must be found by the judge, under one of these names. */
@@ -67,3 +69,33 @@ for (const { name, engine } of engines) {
     }
   })
 }
+
+describe('leases, zookeeper-like, with a bug of its own', () => {
+  it('G-14: the judge finds sessions that expire by the clock of the client', async () => {
+    const engine: EngineLeaseTrial['engine'] = (world) =>
+      flawedZookeeper(world, { flaw: 'client-clock' })
+    const report = await simulate(
+      { seeds: 60, faults: [...engineFaults, 'wall-clock-step'], durationMs },
+      engineLeaseTrial({ engine }),
+    )
+    expect(['exclusion', 'fence']).toContain(report.failures[0]?.name)
+  })
+
+  it('G-14: nodes that stay when their session expired are found', async () => {
+    const engine: EngineLeaseTrial['engine'] = (world) =>
+      flawedZookeeper(world, { flaw: 'dead-nodes-stay' })
+    const report = await simulate(
+      { seeds: 30, faults: engineFaults, durationMs, livenessMs: 30_000 },
+      engineLeaseTrial({ engine }),
+    )
+    expect(report.failures[0]?.name).toBe('no-progress')
+  })
+
+  it('G-2: the model without them minds no clock of a client, and goes on in time', async () => {
+    const report = await simulate(
+      { seeds: 15, faults: [...engineFaults, 'wall-clock-step'], durationMs, livenessMs: 30_000 },
+      engineLeaseTrial({ engine: zookeeperEngine }),
+    )
+    expectClean(report, 7)
+  })
+})

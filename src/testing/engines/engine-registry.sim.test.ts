@@ -5,6 +5,7 @@ import { embeddedEngine } from './embedded-engine.ts'
 import { engineFaults } from './engine-leases.sim.ts'
 import { type EngineRegistryTrial, engineRegistryTrial } from './engine-registry.sim.ts'
 import { etcdEngine } from './etcd-engine.ts'
+import { zookeeperEngine } from './zookeeper-engine.ts'
 
 const seeds = 20
 const durationMs = 15_000
@@ -15,6 +16,7 @@ const engines: readonly {
 }[] = [
   { name: 'embedded behind a network', engine: embeddedEngine },
   { name: 'etcd-like', engine: etcdEngine },
+  { name: 'zookeeper-like', engine: zookeeperEngine },
 ]
 
 const losesEveryThird = (registry: Registry): Registry => ({

@@ -65,6 +65,7 @@ export function zookeeperLeases(
   const plain = remoteLeases(runtime, link, capabilities)
   const keyOf = ({ name, attemptId }: Pick<Lease, 'name' | 'attemptId'>): string =>
     JSON.stringify([name, attemptId])
+  const client = runtime.random.id('zookeeper-client')
   let lastOrder = 0
 
   async function openSession(ttlMs: number): Promise<Session> {
@@ -116,7 +117,7 @@ export function zookeeperLeases(
     const { session, name, attemptId, order } = stake
     const untilMs = nowMs() + lateMs
     while (!session.lost.aborted) {
-      const drop = { kind: 'drop', session: session.id, name, attemptId, order }
+      const drop = { kind: 'drop', name, client, attemptId, order }
       try {
         const done = (await link.call<boolean>('zk.drop', drop)) || !stake.uncertain
         if (done || nowMs() > untilMs) break
@@ -162,13 +163,14 @@ export function zookeeperLeases(
   /** @returns `sessionOver` if it must be asked anew, in another session. */
   async function ask(request: LeaseRequest): Promise<Lease | undefined | typeof sessionOver> {
     const session = await sessionOf(request.ttlMs)
-    const fresh = !stakes.has(keyOf(request))
+    const before = stakes.get(keyOf(request))
     const stake = stakeFor(request, session)
+    const fresh = stake !== before
     const { order } = stake
     const askedMs = nowMs()
     stake.asking += 1
     try {
-      const join = { kind: 'join', ...request, session: session.id, order }
+      const join = { kind: 'join', ...request, session: session.id, client, order }
       const answer = await link.call<JoinAnswer | typeof sessionOver | undefined>('zk.join', join)
       if (answer === sessionOver) {
         sessions.delete(request.ttlMs)

@@ -16,14 +16,19 @@ export interface LockNode {
   readonly ttlMs: number
   /** Has its owner been told that it holds? */
   granted: boolean
+  readonly client: string
   /** The number of the client's question that asked for it last. */
   order: number
 }
 
 export interface JoinRequest extends LeaseRequest {
   readonly session: string
+  /** Names the client over all of its sessions, and its questions in their order. */
+  readonly client: string
   readonly order: number
 }
+
+export type DropRequest = Pick<JoinRequest, 'client' | 'attemptId' | 'order'>
 
 export interface ZookeeperLocks {
   /** @returns the node that holds, if it is this attempt's. @throws {LimitExceededError} */
@@ -33,8 +38,8 @@ export interface ZookeeperLocks {
   release(name: string, token: bigint, attemptId: string): boolean
   /** Takes the attempt out of the line, unless it holds. */
   withdraw(name: string, attemptId: string): void
-  /** Takes away what the session asked for up to a question. @returns whether there was anything. */
-  drop(name: string, of: Pick<JoinRequest, 'session' | 'attemptId' | 'order'>): boolean
+  /** Takes away what the client asked for up to a question. @returns whether there was anything. */
+  drop(name: string, of: DropRequest): boolean
   evict(name: string): boolean
   endSession(session: string): void
   list(
@@ -74,16 +79,18 @@ export function zookeeperLocks(changed: (name: string) => void): ZookeeperLocks 
 
   return {
     join(request, zxid) {
-      const { name, attemptId, session, holder = '', ttlMs, order, queueForMs } = request
+      const { name, attemptId, session, client, order, ttlMs, queueForMs } = request
       const line = lineOf(name)
       let node = line.find((other) => other.attemptId === attemptId)
       if (node === undefined) {
         if (line.length > 0 && queueForMs === undefined) return undefined
         if (line.length > lineMax) throw new LimitExceededError(`${lineMax} wait for "${name}"`)
-        node = { czxid: zxid, session, attemptId, holder, ttlMs, granted: false, order }
+        const { holder = '' } = request
+        const of = { session, client, attemptId, holder }
+        node = { ...of, czxid: zxid, ttlMs, granted: false, order }
         store(name, [...line, node])
       }
-      if (node.session === session) node.order = Math.max(node.order, order)
+      if (node.client === client) node.order = Math.max(node.order, order)
       if (lineOf(name)[0] !== node) return undefined
       node.granted = true
       return node
@@ -93,10 +100,10 @@ export function zookeeperLocks(changed: (name: string) => void): ZookeeperLocks 
     withdraw(name, attemptId) {
       remove(name, (node) => node.attemptId === attemptId && !node.granted)
     },
-    drop: (name, { session, attemptId, order }) =>
+    drop: (name, { client, attemptId, order }) =>
       remove(
         name,
-        (node) => node.session === session && node.attemptId === attemptId && node.order <= order,
+        (node) => node.client === client && node.attemptId === attemptId && node.order <= order,
       ),
     evict: (name) => remove(name, (node, place) => place === 0 && node.granted),
     endSession(session) {

@@ -7,6 +7,7 @@ import { type RegistryTable, registryTable } from '../../drivers/cluster/machine
 import { isHoldfastError } from '../../errors.ts'
 import { leaseTopic } from './lease-hints.ts'
 import {
+  type DropRequest,
   type JoinRequest,
   type ZookeeperLocks,
   zookeeperLimits,
@@ -36,10 +37,7 @@ export type ZookeeperWrite =
       readonly attemptId: string
     }
   | { readonly kind: 'withdraw'; readonly name: string; readonly attemptId: string }
-  | ({ readonly kind: 'drop'; readonly name: string } & Pick<
-      JoinRequest,
-      'session' | 'attemptId' | 'order'
-    >)
+  | ({ readonly kind: 'drop'; readonly name: string } & DropRequest)
   | { readonly kind: 'evict'; readonly name: string }
 
 /** The session is over: nothing was done. */
