@@ -17,6 +17,8 @@ export interface FrameWriter {
 const encoder = new TextEncoder()
 const headBytes = 4
 const pieceBytesMin = 1_024
+/** Beyond it, room is made for what is there, not for what may be. */
+const guessBytesMax = 65_536
 
 /** `wrote` is told what left, and whether the stream has room for more. */
 export function frameWriter(
@@ -41,9 +43,20 @@ export function frameWriter(
     size += headBytes
   }
 
+  function bytes(value: Uint8Array): void {
+    reserve(value.length)
+    piece.set(value, size)
+    size += value.length
+  }
+
   function text(value: string): void {
     // A UTF-16 unit takes up to three bytes.
-    reserve(3 * value.length)
+    const most = 3 * value.length
+    if (most > guessBytesMax) {
+      bytes(encoder.encode(value))
+      return
+    }
+    reserve(most)
     size += encoder.encodeInto(value, piece.subarray(size)).written
   }
 
@@ -60,7 +73,8 @@ export function frameWriter(
   function leave(): void {
     const leaving = piece.subarray(0, size)
     // The next one is likely to be as long.
-    piece = new Uint8Array(Math.max(pieceBytesMin, size + (size >> 2)))
+    const guess = Math.min(guessBytesMax, size + (size >> 2))
+    piece = new Uint8Array(Math.max(pieceBytesMin, guess))
     size = 0
     wrote(leaving.length, stream.write(leaving))
   }
@@ -75,9 +89,7 @@ export function frameWriter(
     sendAnswer(id, json) {
       begin()
       text(`{"v":${linkVersion},"id":${id},"answer":`)
-      reserve(json.length + 1)
-      piece.set(json, size)
-      size += json.length
+      bytes(json)
       text('}')
       finish()
     },

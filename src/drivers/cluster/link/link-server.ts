@@ -121,8 +121,9 @@ function serve(
       else stop()
     } catch (error) {
       const told = wireError(error)
+      send({ id, error: told ?? { code: 'outcome-unknown', message: 'the server failed over it' } })
+      // A bug: the runtime tells whoever looks after this process, too.
       if (told === undefined) throw error
-      send({ id, error: told })
     } finally {
       underWay -= 1
     }
