@@ -3,6 +3,7 @@ import { UnavailableError } from '../../../errors.ts'
 import type { ByteStream } from '../../../runtime/network.ts'
 import type { Runtime } from '../../../runtime/runtime.ts'
 import { sleep } from '../../../runtime/sleep.ts'
+import type { Tasks } from '../../../runtime/tasks.ts'
 import { inVirtualTime } from '../../../testing/index.ts'
 import { frameWriter } from './frame-writer.ts'
 import { link } from './link.ts'
@@ -10,22 +11,33 @@ import { linkServer } from './link-server.ts'
 
 const address = 'machine:7'
 
-function withServer(body: (runtime: Runtime) => Promise<void>): Promise<void> {
+function withServer(
+  body: (runtime: Runtime, bugs: readonly unknown[]) => Promise<void>,
+): Promise<void> {
   return inVirtualTime(async (_, runtime) => {
-    await linkServer(runtime, {
-      address,
-      requestBytesMax: 1_000,
-      service: async () => ({
-        calls: {
-          echo: async (words: string) => words,
-          refuse: async () => {
-            throw new UnavailableError('elsewhere', { details: { moved: true, to: 'other:1' } })
+    const bugs: unknown[] = []
+    const tasks: Tasks = {
+      spawn: (name, work) =>
+        runtime.tasks.spawn(name, () => work().catch((bug) => void bugs.push(bug))),
+    }
+    await linkServer(
+      { ...runtime, tasks },
+      {
+        address,
+        requestBytesMax: 1_000,
+        service: async () => ({
+          calls: {
+            echo: async (words: string) => words,
+            length: async (words: string) => words.length,
+            refuse: async () => {
+              throw new UnavailableError('elsewhere', { details: { moved: true, to: 'other:1' } })
+            },
           },
-        },
-        sources: {},
-      }),
-    })
-    await body(runtime)
+          sources: {},
+        }),
+      },
+    )
+    await body(runtime, bugs)
   })
 }
 
@@ -66,6 +78,17 @@ describe('the server of a link', () => {
       const failure = await one.call('refuse').catch((error: unknown) => error)
       expect(failure).toBeInstanceOf(UnavailableError)
       expect(failure).toMatchObject({ outcome: 'not-applied', details: { to: 'other:1' } })
+      one.close()
+    }))
+
+  it('G-1: a bug of the server is an unknown outcome at once, and told to its runtime', () =>
+    withServer(async (runtime, bugs) => {
+      const one = link(runtime, { address: () => address, namespace: 'n' })
+      const sentMs = runtime.clock.monotonicMs()
+      const failure = await one.call('length', null).catch((error: unknown) => error)
+      expect(failure).toMatchObject({ outcome: 'unknown', message: 'the server failed over it' })
+      expect(runtime.clock.monotonicMs() - sentMs).toBeLessThan(100)
+      expect(bugs).toEqual([expect.any(TypeError)])
       one.close()
     }))
 })
