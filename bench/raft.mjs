@@ -8,6 +8,8 @@
 // `etcd` must be in the PATH. The floor is one write of 4 KB and one fdatasync after the other: what a log
 // that nobody batches cannot pass. All take turns, round after round; the median round counts, and ratios are
 // those of medians. `cpuUs` is processor time of the members and of the clients, a call.
+// `--sealed`: members and clients of the driver share a secret, and nothing is said in the clear; etcd's do not.
+// `--profile FOLDER`: a CPU profile of each member.
 import { closeSync, fdatasyncSync, mkdtempSync, openSync, rmSync, writeSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { tmpdir } from 'node:os'
@@ -27,6 +29,7 @@ const { values: args } = parseArgs({
     only: { type: 'string', default: 'floor,raft,cluster,etcd' },
     what: { type: 'string', default: 'put,read' },
     profile: { type: 'string' },
+    sealed: { type: 'boolean', default: false },
   },
 })
 const only = args.only.split(',')
@@ -76,10 +79,12 @@ async function raftHere() {
 }
 
 async function cluster() {
-  const three = await threeMembers('cluster', folder, { execArgv })
+  const options = args.sealed ? { secret: 'a secret of some length, for this bench only' } : {}
+  const three = await threeMembers('cluster', folder, { execArgv, options })
   const leader = await three.leader()
   const runtime = nodeRuntime()
-  const stores = clusterStores(runtime, { members: three.addresses, namespace: 'bench' })
+  const members = three.addresses
+  const stores = clusterStores(runtime, { members, namespace: 'bench', ...options })
   const { records } = stores
   const { processorMs: cost, stop } = three
   return [

@@ -1,8 +1,9 @@
 /**
  * Three members in three processes on this machine, killed, stopped and cut off while clients work, and judged:
  *
- *   node scripts/cluster-chaos.mjs [--minutes 10 | --seconds N] [--seed N] [--election-ms 1000] [--html FILE]
- *                                  [--blows 'kill the leader,kill all'] [--answers-early] [--json] [--quiet]
+ *   node scripts/cluster-chaos.mjs [--minutes 10 | --seconds N] [--seed N] [--election-ms 1000]
+ *        [--blows 'kill the leader,kill all'] [--answers-early]
+ *        [--html FILE] [--svg FILE] [--json] [--quiet]
  *
  * Prints how long nobody could write after each loss of a leader, and the verdict; ends with 1 unless every
  * record and counter is linearizable. `--answers-early` plants a bug: members that answer before their disk
@@ -12,7 +13,7 @@ import { writeFileSync } from 'node:fs'
 import process from 'node:process'
 import { parseArgs } from 'node:util'
 import { chaos, spread } from '../tests/cluster/chaos.mjs'
-import { asPage, asText } from '../tests/cluster/drawing.mjs'
+import { asPage, asPicture, asText } from '../tests/cluster/drawing.mjs'
 
 const { values: args } = parseArgs({
   options: {
@@ -22,6 +23,7 @@ const { values: args } = parseArgs({
     'election-ms': { type: 'string', default: '1000' },
     blows: { type: 'string' },
     html: { type: 'string' },
+    svg: { type: 'string' },
     'answers-early': { type: 'boolean', default: false },
     json: { type: 'boolean', default: false },
     quiet: { type: 'boolean', default: false },
@@ -43,6 +45,7 @@ const timesOf = (wanted) =>
 const spreads = Object.fromEntries(kinds.map((kind) => [kind, spread(timesOf(kind))]))
 
 if (args.html !== undefined) writeFileSync(args.html, asPage(facts, spreads, timesOf))
+if (args.svg !== undefined) writeFileSync(args.svg, asPicture(spreads, timesOf))
 if (args.json) console.log(JSON.stringify({ ...facts, spreads }))
 else {
   console.log(JSON.stringify(facts, null, 2))

@@ -70,7 +70,11 @@ async function raftMember() {
 
 async function driverMember() {
   const member = await clusterMember(runtime, { id, listen, peers, folder, ...options })
-  const { records } = clusterStores(runtime, { members: [listen], namespace: `bench-${id}` })
+  const { records } = clusterStores(runtime, {
+    members: [listen],
+    namespace: `bench-${id}`,
+    ...(options.secret ? { secret: options.secret } : {}),
+  })
   return {
     status: () => member.status(),
     put: (key, value) => records.put({ space: 's', key, value, expected: 'any' }),

@@ -38,39 +38,54 @@ const colours = [
 ]
 
 /** A row for each kind of blow, a dot for each blow, a line at the median. */
-export function asPage(facts, spreads, timesOf) {
+export function asPicture(spreads, timesOf) {
   const kinds = Object.keys(spreads)
   const longest = Math.max(...kinds.map((kind) => spreads[kind].max), 1_000)
-  const [left, width, row] = [170, 720, 56]
-  const x = (ms) => left + (ms / longest) * width
-  const ticks = Array.from({ length: Math.floor(longest / 1_000) + 1 }, (_, second) => second)
-  const grid = ticks.map(
-    (second) =>
-      `<line x1="${x(second * 1_000)}" x2="${x(second * 1_000)}" y1="0" y2="${kinds.length * row}" stroke="#ddd"/>` +
-      `<text x="${x(second * 1_000)}" y="${kinds.length * row + 16}" text-anchor="middle">${second} s</text>`,
-  )
-  const rows = kinds.map((kind, at) => {
-    const y = at * row + row / 2
-    const colour = colours[at % colours.length]
-    const dots = timesOf(kind).map(
-      (ms, index) =>
-        `<circle cx="${x(ms)}" cy="${y + ((index * 7) % 21) - 10}" r="3" fill="${colour}" fill-opacity="0.5"/>`,
-    )
-    const { count, p50, p90, max } = spreads[kind]
+  const [left, width, row] = [200, 720, 56]
+  const bottom = kinds.length * row
+  const x = (ms) => Math.round(left + (ms / longest) * width)
+  const text = (at, y, words, more) => `<text x="${at}" y="${y}" ${more}>${words}</text>`
+  const line = (at, from, to, more) =>
+    `<line x1="${at}" x2="${at}" y1="${from}" y2="${to}" ${more}/>`
+  const seconds = Array.from({ length: Math.floor(longest / 1_000) + 1 }, (_, second) => second)
+  const grid = seconds.map((second) => {
+    const at = x(second * 1_000)
     return (
-      `<text x="${left - 12}" y="${y}" text-anchor="end">${kind}</text>` +
-      `<text x="${left - 12}" y="${y + 14}" text-anchor="end" fill="#777">${count}× · p50 ${p50} · p90 ${p90} · max ${max}</text>` +
-      `${dots.join('')}<line x1="${x(p50)}" x2="${x(p50)}" y1="${y - 16}" y2="${y + 16}" stroke="${colour}" stroke-width="2"/>`
+      line(at, 0, bottom, 'stroke="#ddd"') +
+      text(at, bottom + 16, `${second} s`, 'text-anchor="middle"')
     )
   })
+  const rows = kinds.map((kind, number) => {
+    const y = number * row + row / 2
+    const colour = colours[number % colours.length]
+    const dots = timesOf(kind).map((ms, index) => {
+      const at = y + ((index * 7) % 21) - 10
+      return `<circle cx="${x(ms)}" cy="${at}" r="3" fill="${colour}" fill-opacity="0.5"/>`
+    })
+    const { count, p50, p90, max } = spreads[kind]
+    const figures = `${count}× · p50 ${p50} · p90 ${p90} · max ${max}`
+    const median = `stroke="${colour}" stroke-width="2"`
+    return [
+      text(left - 12, y, kind, 'text-anchor="end"'),
+      text(left - 12, y + 14, figures, 'text-anchor="end" fill="#777"'),
+      ...dots,
+      line(x(p50), y - 16, y + 16, median),
+    ].join('')
+  })
+  const box = `0 -8 ${left + width + 30} ${bottom + 32}`
+  const head = `<svg xmlns="http://www.w3.org/2000/svg" viewBox="${box}" font-family="sans-serif"`
+  const ground = `<rect y="-8" width="100%" height="100%" fill="#fff"/>`
+  return `${head} font-size="11">${ground}${grid.join('')}${rows.join('')}</svg>\n`
+}
+
+export function asPage(facts, spreads, timesOf) {
   const { seed, seconds, electionMs, operations, doubts, verdict } = facts
   return `<!doctype html>
 <meta charset="utf-8">
 <title>Holdfast: until the next write</title>
-<style>body { font: 14px system-ui; margin: 2em; max-width: 960px } svg { font-size: 11px; overflow: visible }</style>
+<style>body { font: 14px system-ui; margin: 2em; max-width: 960px }</style>
 <h1>From a blow to the next write</h1>
 <p>Three members in three processes; ${seconds} s, seed ${seed}, elections after ${electionMs} ms.
 ${operations} operations, ${doubts} of them in doubt. Linearizable: <b>${verdict}</b>.</p>
-<svg viewBox="0 0 ${left + width + 20} ${kinds.length * row + 30}" width="100%">${grid.join('')}${rows.join('')}</svg>
-`
+${asPicture(spreads, timesOf)}`
 }
