@@ -4,14 +4,20 @@
  *
  * One command at a time: calls wait for each other.
  */
-import { ClosedError, OutcomeUnknownError, UnavailableError } from '../../errors.ts'
+import {
+  ClosedError,
+  InvalidArgumentError,
+  OutcomeUnknownError,
+  UnavailableError,
+} from '../../errors.ts'
 import type { Runtime } from '../../runtime/runtime.ts'
 import { decode, encode } from './codec.ts'
 import type { ClientAnswer, ClientRequest } from './contract.ts'
 
 export interface PaxosClient extends AsyncDisposable {
   /**
-   * Has the command carried out, once.
+   * Has the command carried out, once. `command` has at most 16,384 bytes, so that it fits a datagram;
+   * `timeoutMs` is 1 to 600,000.
    * @throws {UnavailableError} no session could be had: nothing happened.
    * @throws {OutcomeUnknownError} no answer in time, or the session is forgotten: it may have happened, or
    * may yet.
@@ -29,6 +35,21 @@ export interface PaxosClientOptions {
   readonly members: readonly string[]
   /** Asks again, somewhere else, after this. Default 500. */
   readonly retryMs?: number
+}
+
+/** In base64 and JSON, with all around it, this fits a datagram of 65,507 bytes. */
+const commandBytesMax = 16_384
+const timeoutMsMax = 600_000
+
+function requireFitting(bytes: Uint8Array, timeoutMs: number): void {
+  if (bytes.length > commandBytesMax) {
+    throw new InvalidArgumentError(
+      `a command of ${bytes.length} bytes; expected at most ${commandBytesMax}`,
+    )
+  }
+  if (!(timeoutMs >= 1 && timeoutMs <= timeoutMsMax)) {
+    throw new InvalidArgumentError(`timeoutMs is ${timeoutMs}; expected 1 to ${timeoutMsMax}`)
+  }
 }
 
 export async function paxosClient(
@@ -128,8 +149,14 @@ export async function paxosClient(
   }
 
   return {
-    command: (bytes, { timeoutMs }) => inTurn((untilMs) => command(bytes, untilMs), timeoutMs),
-    question: (bytes, { timeoutMs }) => inTurn((untilMs) => question(bytes, untilMs), timeoutMs),
+    async command(bytes, { timeoutMs }) {
+      requireFitting(bytes, timeoutMs)
+      return inTurn((untilMs) => command(bytes, untilMs), timeoutMs)
+    },
+    async question(bytes, { timeoutMs }) {
+      requireFitting(bytes, timeoutMs)
+      return inTurn((untilMs) => question(bytes, untilMs), timeoutMs)
+    },
     close,
     [Symbol.asyncDispose]: close,
   }
