@@ -100,6 +100,19 @@ describe('sessions', () => {
       expect(await ask(), 'over').toBeDefined()
     }))
 
+  it('RG-5: that begin late in a term have their whole time, too', () =>
+    withKeeper(async ({ runtime, stores: { registry } }) => {
+      await sleep(runtime.timers, 10_000)
+      for (let round = 0; round < 5; round += 1) {
+        const session = await registry.openSession({ ttlMs: 2_000, owner: 'o' })
+        await sleep(runtime.timers, 130)
+        expect(await registry.register(session, 'k', 'v')).toBeDefined()
+        await sleep(runtime.timers, 300)
+        expect((await registry.list('')).entries).toHaveLength(1)
+        await session.close()
+      }
+    }))
+
   it('LE-4: survive the death of the leader, with all that hangs on them', () =>
     withKeeper(async ({ runtime, keeper, stores }) => {
       const { leases, registry } = stores

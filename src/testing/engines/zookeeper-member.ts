@@ -87,7 +87,9 @@ export function zookeeperLeader(
       if (one.kind === 'join' && !isLiving(one.session)) {
         return { answer: sessionOver, length: log.length }
       }
-      if ('session' in one && one.kind !== 'end' && isLiving(one.session)) touch(one.session)
+      // A session that begins in this term was never heard of before.
+      const begins = one.kind === 'open'
+      if ('session' in one && (begins || isLiving(one.session))) touch(one.session)
       const answer = appended(one)
       const node = one.kind === 'join' && answer !== sessionOver ? (answer as LockNode) : undefined
       if (one.kind !== 'join' || answer === sessionOver) return { answer, length: log.length }
@@ -100,7 +102,6 @@ export function zookeeperLeader(
   async function end(session: string): Promise<void> {
     try {
       await write({ kind: 'end', session, expired: true })
-      heardMs.delete(session)
     } catch (error) {
       // It is not kept alive any more either; the next round tries again.
       if (!isHoldfastError(error)) throw error
@@ -146,6 +147,7 @@ export function zookeeperLeader(
       },
     },
     tick() {
+      for (const session of heardMs.keys()) if (!sessions.has(session)) heardMs.delete(session)
       for (const [session, ttlMs] of sessions) {
         if (ending.has(session) || nowMs() < lastHeardMs(session) + ttlMs) continue
         ending.add(session)
