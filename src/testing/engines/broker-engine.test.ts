@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest'
 import { OutcomeUnknownError } from '../../errors.ts'
+import { CheckFailed } from '../../ports/check.ts'
 import { workStoreConformance } from '../../ports/work-store.conformance.ts'
-import type { WorkMessage } from '../../ports/work-store.ts'
+import type { WorkMessage, WorkStore } from '../../ports/work-store.ts'
 import type { Runtime } from '../../runtime/runtime.ts'
 import { sleep } from '../../runtime/sleep.ts'
 import { inVirtualTime, type World } from '../index.ts'
@@ -10,6 +11,7 @@ import {
   type BrokerEngineOptions,
   type BrokerEngineStores,
   brokerEngine,
+  flawedBroker,
 } from './broker-engine.ts'
 import { runEngineCase, titleOf } from './engine-trial.ts'
 
@@ -141,4 +143,44 @@ describe('what a broker does to its consumers', () => {
       await sleep(runtime.timers, 3_000)
       expect(await claimed()).toEqual(['a'])
     }))
+})
+
+describe('the cases turn red when', () => {
+  const caseOf = (name: string) => {
+    const found = workStoreConformance.find((one) => one.name === name)
+    if (found === undefined) throw new Error(`there is no case "${name}"`)
+    return found
+  }
+
+  it('G-14: keys are ignored instead of refused', async () => {
+    const one = caseOf('a driver that keeps no order by key refuses keys, and does not ignore them')
+    const broken = (store: WorkStore): WorkStore => ({
+      ...store,
+      publish: (queue, messages) =>
+        store.publish(
+          queue,
+          messages.map(({ key: _, ...message }) => message),
+        ),
+    })
+    await expect(runEngineCase(one, { ...broker, broken })).rejects.toThrow(CheckFailed)
+  })
+
+  it('G-14: a delivery whose time is up is lost', async () => {
+    const one = caseOf('attempts are counted even if every consumer dies without a word')
+    const engine = (world: World) => flawedBroker(world, { flaw: 'loses-redelivery' })
+    await expect(runEngineCase(one, { ...broker, engine })).rejects.toThrow(CheckFailed)
+  })
+
+  it('G-14: letters come back in the order of their deaths', async () => {
+    const one = caseOf('redrive brings letters back under their own ids, in order of publication')
+    const broken = (store: WorkStore): WorkStore => ({
+      ...store,
+      async redrive(queue, ids) {
+        let moved = 0
+        for (const id of ids) moved += await store.redrive(queue, [id])
+        return moved
+      },
+    })
+    await expect(runEngineCase(one, { ...broker, broken })).rejects.toThrow(CheckFailed)
+  })
 })

@@ -9,6 +9,7 @@
  * Leaves out: exchanges and routing, consumers that are pushed to, lazy and classic queues, flow control,
  * memory alarms, each node's own clock, and the vote itself.
  */
+import { requireInteger } from '../../ports/arguments.ts'
 import type { WorkCapabilities, WorkStore } from '../../ports/work-store.ts'
 import type { Process, World } from '../../simulation/world.ts'
 import { brokerClient } from './broker-client.ts'
@@ -55,6 +56,9 @@ export function flawedBroker(
   options: BrokerEngineOptions & { readonly flaw?: BrokerFlaw } = {},
 ): BrokerEngine {
   const { machine = 'broker', prefetch = 1_000, heartbeatMs = 2_000, electionMs = 1_500 } = options
+  requireInteger('prefetch', prefetch, 1, 65_535)
+  requireInteger('heartbeatMs', heartbeatMs, 500, 60_000)
+  requireInteger('electionMs', electionMs, 500, 60_000)
   const namespaces = new Map<string, Map<string, BrokerQueue>>()
   const { flaw } = options
   const nodes = ensemble(world, {

@@ -1,7 +1,13 @@
 import { expectClean, redisEngine, simulate } from 'holdfast/testing'
 import { describe, expect, it } from 'vitest'
 import { holdfast } from '../../index.ts'
-import { embeddedEngine, inVirtualTime } from '../index.ts'
+import {
+  brokerEngine,
+  embeddedEngine,
+  etcdEngine,
+  inVirtualTime,
+  zookeeperEngine,
+} from '../index.ts'
 
 describe('engines, through the public name', () => {
   it('the smallest example of the README runs', async () => {
@@ -40,6 +46,35 @@ describe('engines, through the public name', () => {
       expect(await leases.list('', { limit: 10 })).toHaveLength(1)
       await lock.release()
       expect(await leases.list('', { limit: 10 })).toHaveLength(0)
+      await node.close()
+    }))
+
+  it('QU-1, LK-1: each port on the model of another engine, and the same words', () =>
+    inVirtualTime(async (world, runtime) => {
+      const keeper = zookeeperEngine(world)
+      await new Promise<void>((done) => {
+        runtime.timers.schedule(1_000, done)
+      })
+      const node = await holdfast({
+        namespace: 'shop',
+        runtime,
+        leases: keeper,
+        registry: keeper,
+        records: etcdEngine(world),
+        work: brokerEngine(world),
+      })
+      const got: unknown[] = []
+      const orders = node.queue<{ sku: string }>('orders')
+      await orders.consume((order) => void got.push(order), { concurrency: 2 })
+      await orders.send({ sku: 'sku-001' })
+      await expect(orders.send({ sku: 'sku-002' }, { key: 'k' })).rejects.toThrow('order by key')
+      const lock = await node.lock('invoice/42', { ttlMs: 10_000 })
+      expect(await node.tryLock('invoice/42', { ttlMs: 10_000 })).toBeUndefined()
+      expect(await lock.release()).toBe(true)
+      await new Promise<void>((done) => {
+        runtime.timers.schedule(2_000, done)
+      })
+      expect(got).toEqual([{ sku: 'sku-001' }])
       await node.close()
     }))
 })

@@ -1,12 +1,15 @@
 import { describe, expect, it } from 'vitest'
 import { OutcomeUnknownError, outcomeOf } from '../../errors.ts'
+import { CheckFailed } from '../../ports/check.ts'
 import { leaseStoreConformance } from '../../ports/lease-store.conformance.ts'
+import type { LeaseStore } from '../../ports/lease-store.ts'
 import { registryConformance } from '../../ports/registry.conformance.ts'
 import type { Runtime } from '../../runtime/runtime.ts'
 import { sleep } from '../../runtime/sleep.ts'
 import { inVirtualTime, type World } from '../index.ts'
 import { runEngineCase, titleOf } from './engine-trial.ts'
 import {
+  flawedZookeeper,
   type ZookeeperEngine,
   type ZookeeperEngineOptions,
   type ZookeeperEngineStores,
@@ -191,4 +194,35 @@ describe('members', () => {
       expect(outcomes).toContain('not-applied')
       expect(outcomes).not.toContain('granted')
     }))
+})
+
+describe('the cases turn red when', () => {
+  const flawed = (world: World) => flawedZookeeper(world, { flaw: 'dead-nodes-stay' })
+  const caseOf = <Case extends { readonly name: string }>(cases: readonly Case[], name: string) => {
+    const found = cases.find((one) => one.name === name)
+    if (found === undefined) throw new Error(`there is no case "${name}"`)
+    return found
+  }
+
+  it('G-14: the lock of an expired session stays', async () => {
+    const name = 'a client that dies blocks the name for one time to live, no longer'
+    const one = caseOf(leaseStoreConformance, name)
+    await expect(runEngineCase(one, { ...leases, engine: flawed })).rejects.toThrow(CheckFailed)
+  })
+
+  it('G-14: the entry of an expired session stays', async () => {
+    const name = 'the entries of a client that died vanish at its expiry, and their keys are free'
+    const one = caseOf(registryConformance, name)
+    await expect(runEngineCase(one, { ...registry, engine: flawed })).rejects.toThrow(CheckFailed)
+  })
+
+  it('G-14: a lease lives as long as its session, renewed or not', async () => {
+    const name = 'after a takeover the old holder can neither renew nor release'
+    const one = caseOf(leaseStoreConformance, name)
+    const broken = (store: LeaseStore): LeaseStore => ({
+      ...store,
+      acquire: (asked) => store.acquire({ ...asked, ttlMs: 3_600_000 }),
+    })
+    await expect(runEngineCase(one, { ...leases, broken })).rejects.toThrow(CheckFailed)
+  })
 })

@@ -12,6 +12,7 @@
  * told one by one with their values, as a driver has to compose them from persistent watches.
  */
 import { remoteRegistry } from '../../drivers/cluster/link/remote-registry.ts'
+import { requireInteger } from '../../ports/arguments.ts'
 import type { LeaseCapabilities, LeaseStore } from '../../ports/lease-store.ts'
 import type { Registry, RegistryCapabilities } from '../../ports/registry.ts'
 import type { Process, World } from '../../simulation/world.ts'
@@ -62,6 +63,8 @@ export function flawedZookeeper(
   options: ZookeeperEngineOptions & { readonly flaw?: ZookeeperFlaw } = {},
 ): ZookeeperEngine {
   const { machine = 'zookeeper', electionMs = 1_500, lagMs = 20, staleReads = false } = options
+  requireInteger('electionMs', electionMs, 500, 60_000)
+  requireInteger('lagMs', lagMs, 0, 60_000)
   const { flaw } = options
   const logs = new Map<string, ZookeeperLog>()
   const logOf = (namespace: string): ZookeeperLog => {
