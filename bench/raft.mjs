@@ -154,7 +154,7 @@ for (const what of args.what.split(',')) {
   for (const width of args.widths.split(',').map(Number)) {
     const runners = field.filter(({ skip }) => skip !== what)
     const samples = new Map(runners.map((one) => [one, []]))
-    for (const one of runners) await one.run({ what, width, ms: Math.min(500, ms) })
+    for (const one of runners) await one.run({ what, width, ms: 1_000 })
     for (let round = 0; round < Number(args.rounds); round++) {
       for (const one of runners) samples.get(one).push(await sampled(one, { what, width, ms }))
     }

@@ -56,12 +56,15 @@ export async function chaos({
   try {
     for (const endMs = performance.now() + seconds * 1_000; performance.now() < endMs; ) {
       await pause(300 + random() * 1_200)
+      // Now and then a blow falls while the group still recovers from the last one; it is counted apart.
+      const early = random() < 0.15
+      if (!early) await group.untilWhole()
       const kind = drawn(random, only)
       const target = await chosen(group, kind, random)
       note(`${kind}: ${target}`)
       counted[kind] = (counted[kind] ?? 0) + 1
       const again = new Promise((done) => {
-        waiting = { kind, atMs: performance.now(), done }
+        waiting = { kind: early ? 'a second blow' : kind, atMs: performance.now(), done }
       })
       const mend = await strike(group, kind, target)
       // A group of three goes on without one; without all of them it has to wait for us.

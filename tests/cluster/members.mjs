@@ -51,6 +51,14 @@ export async function threeMembers(folder, options = {}) {
     return leaders.sort((one, other) => other.term - one.term)[0]?.id
   }
 
+  function isWhole() {
+    const all = [...members.values()]
+    const roles = all.map(({ role }) => role).sort()
+    return (
+      roles.join() === 'follower,follower,leader' && new Set(all.map(({ term }) => term)).size === 1
+    )
+  }
+
   async function until(probe, what, timeoutMs = 60_000) {
     for (const endMs = performance.now() + timeoutMs; performance.now() < endMs; await pause(5)) {
       const found = probe()
@@ -78,6 +86,8 @@ export async function threeMembers(folder, options = {}) {
     signal,
     leader,
     until,
+    /** All are there and agree on the term. */
+    untilWhole: () => until(isWhole, 'all three together'),
     untilLed: (timeoutMs) => until(leader, 'a leader', timeoutMs),
     async close() {
       await Promise.all(ids.map(kill))
