@@ -186,6 +186,35 @@ describe('members come and go', () => {
     }))
 })
 
+describe('a member started twice by mistake', () => {
+  it('RF-1: finds the address in use, and has not touched the log of the one that is alive', () =>
+    inVirtualTime(async (world, runtime) => {
+      const members = await startMembers(world, ids)
+      await leaderOf(runtime, members)
+      const [a] = members as [Member, Member, Member]
+      let opened = 0
+      const openStorage: typeof raftStorage = (...parameters) => {
+        opened += 1
+        return raftStorage(...parameters)
+      }
+      const again = { ids, on: 'a', parts: { openStorage } }
+      expect(await failure(startMember(world, 'a', again))).toBeInstanceOf(ConfigurationError)
+      expect(opened).toBe(0)
+      await a.host.propose(bytes('still here'), wait)
+      // Not refused for being another start, but for the address.
+      await startMember(world, 'a', { ...again, listen: '0.0.0.0:7001', folder: '/spare' })
+      expect(opened).toBe(1)
+    }))
+
+  it('gives the address back when it cannot start', () =>
+    inVirtualTime(async (world) => {
+      const openStorage = (): Promise<never> => Promise.reject(new UnavailableError('no disk'))
+      const broken = { ids, parts: { openStorage } }
+      expect(await failure(startMember(world, 'a', broken))).toBeInstanceOf(UnavailableError)
+      await startMember(world, 'a', { ids, folder: '/whole' })
+    }))
+})
+
 describe('a disk that fails', () => {
   it('RF-10: full, the leader hands over, stops and says why; nobody waits for an election', () =>
     inVirtualTime(async (world, runtime) => {

@@ -11,9 +11,10 @@ import type { Runtime } from '../../runtime/runtime.ts'
 import { type Seal, seal } from '../seal/seal.ts'
 import type { RaftHost, ReplicatedMachine } from './contract.ts'
 import type { Self } from './dial.ts'
+import { heldPort } from './held-port.ts'
 import { type MemberGround, member } from './member.ts'
 import { protocolVersions } from './message-codec.ts'
-import { limitsOf, type RaftHostOptions } from './options.ts'
+import { type HostLimits, limitsOf, type RaftHostOptions } from './options.ts'
 import { type Pins, pins } from './pins.ts'
 import { noSeal, requireLoopback } from './plain-seal.ts'
 import { raftStorage } from './storage.ts'
@@ -58,10 +59,27 @@ export async function raftHostOf(
   replaced: Partial<RaftHostParts>,
 ): Promise<RaftHost> {
   const parts = { ...realParts, ...replaced }
-  const { runtime, id, folder, bootstrap, segmentBytes, machine } = options
   const limits = limitsOf(options)
   const { chosen, requireAddress } = sealOf(options, parts)
   requireAddress('listen', options.listen)
+  const port = await heldPort(options.runtime.network, options.listen)
+  try {
+    const runtime = { ...options.runtime, network: port.network }
+    return await started({ ...options, runtime }, parts, limits, chosen, requireAddress)
+  } catch (error) {
+    await port.release().catch(() => {})
+    throw error
+  }
+}
+
+async function started(
+  options: RaftHostOptions,
+  parts: RaftHostParts,
+  limits: HostLimits,
+  chosen: Seal,
+  requireAddress: (subject: string, address: string) => void,
+): Promise<RaftHost> {
+  const { runtime, id, folder, bootstrap, segmentBytes, machine } = options
   const storage = await parts.openStorage(runtime, {
     folder,
     id,
