@@ -17,7 +17,6 @@ import {
   step,
   take,
 } from '../../protocols/paxos/paxos.ts'
-import type { DatagramSocket } from '../../runtime/network.ts'
 import type { Runtime } from '../../runtime/runtime.ts'
 import { sleep } from '../../runtime/sleep.ts'
 import { decode, encode } from './codec.ts'
@@ -40,9 +39,17 @@ export async function paxosHost(runtime: Runtime, options: PaxosHostOptions): Pr
   const { keep = 2 * genesis.alpha, sessionsMax = 10_000 } = options
   const { protocol = { step, take }, watch } = options
   const { clock, timers, tasks, random } = runtime
+  // The address comes first: a member that is started twice must not mend the log of the one that lives.
+  let heard = (_bytes: Uint8Array, _source: string): void => {}
+  const socket = await runtime.network.bind(options.address, ({ bytes, source }) => {
+    heard(bytes, source)
+  })
   const opened = await paxosStorage(runtime, {
     ...{ folder, id, genesis },
     ...(options.segmentBytes === undefined ? {} : { segmentBytes: options.segmentBytes }),
+  }).catch(async (error: unknown) => {
+    await socket.close()
+    throw error
   })
   const storage = options.storage?.(opened, id) ?? opened
   const once = onceMachine(machine, sessionsMax)
@@ -67,11 +74,10 @@ export async function paxosHost(runtime: Runtime, options: PaxosHostOptions): Pr
   let ticketDurable = 0
   let held: PaxosOutputs['sendAfter'][number][] = []
   let timer = timers.schedule(0, () => {}, { background: true })
-  let socket: DatagramSocket | undefined
 
   function post(address: string | undefined, message: Message | ClientMessage): void {
     const bytes = encode(message)
-    if (address !== undefined && bytes.length <= datagramBytesMax) socket?.send(address, bytes)
+    if (address !== undefined && bytes.length <= datagramBytesMax) socket.send(address, bytes)
   }
 
   const desk = clientDesk({
@@ -135,20 +141,20 @@ export async function paxosHost(runtime: Runtime, options: PaxosHostOptions): Pr
     isOver = true
     timer.cancel()
     tasks.spawn(`paxos ${id} ends`, async () => {
-      await socket?.close()
+      await socket.close()
       await storage.close().catch(() => undefined)
       stop(reason)
     })
   }
 
-  socket = await runtime.network.bind(options.address, ({ bytes, source }) => {
+  heard = (bytes, source) => {
     const message = decoded(bytes)
     if (message === undefined) return
     if ('from' in message) {
       book.heard(message.from, source)
       input({ kind: 'message', message })
     } else desk.asked(message, source)
-  })
+  }
   input({ kind: 'time' })
 
   async function close(): Promise<void> {
