@@ -28,6 +28,8 @@ interface Trace {
   readonly events: number
   readonly seedsThatCount: number
   readonly failed: readonly string[]
+  /** Labels that the world went through, and in how many seeds. */
+  readonly reached: Readonly<Record<string, number>>
 }
 
 let folder = ''
@@ -61,8 +63,20 @@ it('the worlds do something: most seeds count, and none fails', () => {
     expect(events, name).toBeGreaterThan(200)
     expect(seedsThatCount, name).toBeGreaterThanOrEqual(5)
   }
-  expect(Object.keys(ours.found)).toHaveLength(4)
+  expect(Object.keys(ours.found)).toHaveLength(6)
   expect(ours.careless).toEqual(['uncaught error of m/p'])
+})
+
+it('the protocols go through what is hard for them', () => {
+  const hard: Readonly<Record<string, readonly string[]>> = {
+    raft: ['three terms had leaders', 'a snapshot was installed', 'an outcome was unknown'],
+    paxos: ['the leader changed', 'a snapshot was installed', 'a ballot was outbid'],
+  }
+  for (const [name, labels] of Object.entries(hard)) {
+    for (const label of labels) {
+      expect(ours.found[name]?.reached[label] ?? 0, `${name}: ${label}`).toBeGreaterThan(0)
+    }
+  }
 })
 
 describe('G-14: a seed is the same run', () => {
@@ -97,12 +111,12 @@ const types: Readonly<Record<string, string>> = {
   '.mjs': 'text/javascript',
 }
 
-/** The package as built, and this folder. */
+/** The package as built, what it takes from the registry, and this folder. */
 function serveFiles(): Promise<Server> {
   const server = createServer((request, response) => {
     const path = normalize(new URL(request.url ?? '/', 'http://localhost').pathname)
     const type = types[extname(path)]
-    if (type === undefined || !/^\/(?:dist|tests\/determinism)\//.test(path)) {
+    if (type === undefined || !/^\/(?:dist|node_modules\/@noble|tests\/determinism)\//.test(path)) {
       response.writeHead(path === '/favicon.ico' ? 204 : 404).end()
       return
     }

@@ -1,11 +1,14 @@
 /**
- * Small worlds that use no SQL and no module of Node, so that every engine can run them: each version of
- * Node, and a browser. What they do is chosen to lean on what engines might do differently: the order of
- * promises, sorting, maps, numbers in words, abort signals.
+ * Worlds that use no SQL and no module of Node, so that every engine can run them: each version of Node, and
+ * a browser. What the small ones do is chosen to lean on what engines might do differently: the order of
+ * promises, sorting, maps, numbers in words, abort signals. The large ones are the trials of whole members of
+ * Raft and Paxos: storage, links, clients, judges.
  */
 import { sleep } from 'holdfast/runtime'
 import { roundRobin } from 'holdfast/services/balancing'
 import { procedure, rpcClient, rpcServer, service } from 'holdfast/services/rpc'
+import { paxosTrial, paxosTrialFaults } from '../../dist/hosts/paxos/paxos.sim.js'
+import { raftTrial, raftTrialFaults } from '../../dist/hosts/raft/raft.sim.js'
 
 const forever = () => new Promise(() => {})
 const utf8 = {
@@ -244,6 +247,18 @@ export const worlds = {
   lines: { scenario: lines, options: { seeds: 10, faults, durationMs: 5_000 } },
   calls: { scenario: calls, options: { seeds: 10, faults, durationMs: 5_000 } },
   language: { scenario: language, options: { seeds: 10 } },
+  raft: {
+    // Among them one with sealed links (5) and one with five voters (8).
+    scenario: raftTrial(),
+    options: { seeds: 10, faults: raftTrialFaults, durationMs: 1_500, livenessMs: 60_000 },
+  },
+  paxos: {
+    scenario: paxosTrial(),
+    options: {
+      ...{ seeds: 10, faults: paxosTrialFaults, faultsMax: 24 },
+      ...{ durationMs: 6_000, livenessMs: 60_000 },
+    },
+  },
 }
 
 /** What must not be done: it asks the engine who it is, so each engine gives a trace of its own. */
@@ -268,9 +283,10 @@ export function careless(world) {
 export async function traces(simulate) {
   const found = {}
   for (const [name, { scenario, options }] of Object.entries(worlds)) {
-    const { traceHash, events, failures, seedsThatCount } = await simulate(options, scenario)
+    const report = await simulate(options, scenario)
+    const { traceHash, events, failures, seedsThatCount, reached } = report
     const failed = failures.map(({ message }) => message)
-    found[name] = { traceHash, events, seedsThatCount, failed }
+    found[name] = { traceHash, events, seedsThatCount, failed, reached }
   }
   const own = await simulate({}, curious)
   const lost = await simulate({}, careless)

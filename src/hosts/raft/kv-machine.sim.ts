@@ -91,8 +91,10 @@ export function kvMachine(misfed: (message: string) => void): KvMachine {
       return [bytes.subarray(0, half), bytes.subarray(half)]
     },
     restore(pieces) {
-      const text = decoder.decode(Buffer.concat(pieces))
-      const picture = JSON.parse(text)
+      // A piece may end within a character; and there is no `Buffer` in a browser.
+      const whole = new TextDecoder()
+      const texts = Array.from(pieces, (piece) => whole.decode(piece, { stream: true }))
+      const picture = JSON.parse(texts.join('') + whole.decode())
       last = picture.last
       values.clear()
       for (const [key, value] of picture.values) values.set(key, value)
