@@ -34,7 +34,7 @@ const judged = (...argv: readonly string[]): Promise<Result> =>
 
 describe('three processes', () => {
   it('RF-1, RF-4, RF-5, RF-9: killed, stopped and cut off, they stay linearizable', async () => {
-    const { verdict, operations } = await judged('--seconds', '12', '--seed', '7')
+    const { verdict, operations } = await judged('--seconds', '8', '--seed', '7')
     expect(verdict).toBe('ok')
     expect(operations).toBeGreaterThan(100)
   })
