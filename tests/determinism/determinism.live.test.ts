@@ -2,18 +2,20 @@
  * The same seeds, the same worlds, on every engine we can get: this Node, the newer ones, and a browser.
  * Their traces must be the same to the last event.
  */
-import { execFileSync } from 'node:child_process'
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { execFile } from 'node:child_process'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { dirname, extname, join, normalize } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { promisify } from 'node:util'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { openBrowser, openPage } from '../console/browser.ts'
 
 const here = dirname(fileURLToPath(import.meta.url))
 const root = dirname(dirname(here))
+const run = promisify(execFile)
 const newerNodes = ['22.23.3', '24.21.0']
 
 interface Traces {
@@ -35,26 +37,27 @@ interface Trace {
 let folder = ''
 let ours: Traces
 
-beforeAll(() => {
+beforeAll(async () => {
   folder = mkdtempSync(join(tmpdir(), 'holdfast-determinism-'))
-  ours = onNode(process.execPath)
+  const installed = install()
+  ours = await onNode(process.execPath)
+  await installed
 })
 afterAll(() => rmSync(folder, { recursive: true, force: true }))
 
-function onNode(executable: string): Traces {
-  const program = join(here, 'on-node.mjs')
-  return JSON.parse(execFileSync(executable, [program], { cwd: root, encoding: 'utf8' }))
+async function onNode(executable: string): Promise<Traces> {
+  const { stdout } = await run(executable, [join(here, 'on-node.mjs')], { cwd: root })
+  return JSON.parse(stdout)
 }
 
-/** Node as a package of the registry. */
-function installed(version: string): string {
-  const name = `node-${process.platform}-${process.arch}`
-  const own = join(folder, version)
-  mkdirSync(own)
-  writeFileSync(join(own, 'package.json'), '{ "private": true }')
-  const parameters = ['install', '--no-audit', '--no-fund', `${name}@${version}`]
-  execFileSync('npm', parameters, { cwd: own })
-  return join(own, 'node_modules', name, 'bin', 'node')
+/** Each Node as a package of the registry. */
+async function install(): Promise<void> {
+  const dependencies: Record<string, string> = {}
+  for (const version of newerNodes) {
+    dependencies[`node-${version}`] = `npm:node-${process.platform}-${process.arch}@${version}`
+  }
+  writeFileSync(join(folder, 'package.json'), JSON.stringify({ private: true, dependencies }))
+  await run('npm', ['install', '--no-audit', '--no-fund', '--ignore-scripts'], { cwd: folder })
 }
 
 it('the worlds do something: most seeds count, and none fails', () => {
@@ -80,8 +83,8 @@ it('the protocols go through what is hard for them', () => {
 })
 
 describe('G-14: a seed is the same run', () => {
-  it.each(newerNodes)('on Node %s', (version) => {
-    const theirs = onNode(installed(version))
+  it.each(newerNodes)('on Node %s', async (version) => {
+    const theirs = await onNode(join(folder, 'node_modules', `node-${version}`, 'bin/node'))
     expect(theirs.found).toEqual(ours.found)
     expect(theirs.careless).toEqual(ours.careless)
     expect(theirs.curious).not.toBe(ours.curious) // or the comparison would prove nothing

@@ -250,7 +250,7 @@ export const worlds = {
   raft: {
     // Among them one with sealed links (5) and one with five voters (8).
     scenario: raftTrial(),
-    options: { seeds: 10, faults: raftTrialFaults, durationMs: 1_500, livenessMs: 60_000 },
+    options: { seeds: 8, faults: raftTrialFaults, durationMs: 1_500, livenessMs: 60_000 },
   },
   paxos: {
     scenario: paxosTrial(),
