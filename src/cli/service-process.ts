@@ -6,7 +6,7 @@ import process from 'node:process'
 import { ConfigurationError } from '../errors.ts'
 import type { Observer } from '../observability/index.ts'
 import type { FromChild, ToChild } from './up/messages.ts'
-import type { DriverNames } from './up/plan.ts'
+import { type DriverNames, defaultDriver } from './up/plan.ts'
 
 export interface ServiceContext {
   /** `order-1`. */
@@ -54,9 +54,10 @@ export async function serviceProcess(
     service: variable('HOLDFAST_SERVICE'),
     dataFolder: variable('HOLDFAST_DATA'),
     drivers: {
-      leases: variable('HOLDFAST_LEASES'),
-      registry: variable('HOLDFAST_REGISTRY'),
-      records: variable('HOLDFAST_RECORDS'),
+      // A supervisor of an earlier version names no drivers.
+      leases: variable('HOLDFAST_LEASES', defaultDriver),
+      registry: variable('HOLDFAST_REGISTRY', defaultDriver),
+      records: variable('HOLDFAST_RECORDS', defaultDriver),
     },
     observer: publishing(sections),
     onStop: (close) => closers.push(close),
@@ -118,8 +119,8 @@ function send(message: FromChild): void {
   if (process.connected) process.send?.(message, undefined, undefined, () => {})
 }
 
-function variable(name: string): string {
-  const value = process.env[name]
+function variable(name: string, fallback?: string): string {
+  const value = process.env[name] ?? fallback
   if (value === undefined || value === '') {
     throw new ConfigurationError(`${name} is not set: start this program with "holdfast up"`)
   }

@@ -84,7 +84,10 @@ async function orderInstance(
     },
   }
   instances.add(instance)
-  await until(`${name} to be ready`, () => (ready ? true : undefined))
+  await until(`${name} to be ready`, () => {
+    if (child.exitCode !== null) throw new Error(`${name} ended with ${child.exitCode}`)
+    return ready ? true : undefined
+  })
   return instance
 }
 
