@@ -75,7 +75,8 @@ export function asPicture(spreads, timesOf) {
   const box = `0 -8 ${left + width + 30} ${bottom + 32}`
   const head = `<svg xmlns="http://www.w3.org/2000/svg" viewBox="${box}" font-family="sans-serif"`
   const ground = `<rect y="-8" width="100%" height="100%" fill="#fff"/>`
-  return `${head} font-size="11">${ground}${grid.join('')}${rows.join('')}</svg>\n`
+  const title = '<title>From each blow to the end of the next write, by kind of blow</title>'
+  return `${head} font-size="11">${title}${ground}${grid.join('')}${rows.join('')}</svg>\n`
 }
 
 export function asPage(facts, spreads, timesOf) {
