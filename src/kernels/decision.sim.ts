@@ -4,8 +4,9 @@
  * and stopped and the machine loses power. The judges believe only what some worker was told:
  *   two-outcomes   Everyone who is told an outcome of an id is told the same one.
  *   lost-state     Who claims an instance finds at least what the last accepted save left.
- *   stale-save     A save that was sent after a newer epoch had been told is not accepted.
- *   reopened       After an outcome was told, nobody is told that the instance is open.
+ *   stale-save     A save that was sent after a newer epoch had been told is not accepted, and no epoch is
+ *                  given twice or after a newer one.
+ *   reopened       Who asks after an outcome was told is not told that the instance is open.
  *   lost-request   Who claims an instance sees every request that was stored and not answered.
  *   no-progress    After healing, everything that was opened can be claimed and decided.
  */
@@ -46,7 +47,7 @@ export function decisionTrial(plant: DecisionPlant = {}): (world: World) => void
     for (const name of ['a', 'b', 'c']) {
       machine.process(name, (runtime) => work(world, runtime, plant, judge))
     }
-    world.afterHealing('no-progress', (runtime) => settleAll(runtime, judge), {
+    world.afterHealing('no-progress', (runtime) => settleAll(world, runtime, judge), {
       machine: machineName,
     })
   }
@@ -117,7 +118,7 @@ async function hold(
 ): Promise<void> {
   const { random, timers } = runtime
   const { id, epoch } = own
-  judge.claimed(id, epoch, own.state.n)
+  judge.claimed(id, epoch, own.state.n, sinceMs)
   judge.sees(id, own.requests, sinceMs)
   if (epoch > 1n) world.reached('a takeover')
   const saves = Math.floor(random.fraction('hold') * 4)
@@ -151,7 +152,8 @@ interface ToldJudge {
   readonly ids: () => readonly string[]
   /** @returns the newest epoch told by now: a save that is sent after it must not be older. */
   sending(id: string): bigint
-  claimed(id: string, epoch: bigint, n: number): void
+  /** Told now; asked for at `sinceMs`, and an answer can be long under way to a process that stands still. */
+  claimed(id: string, epoch: bigint, n: number, sinceMs: number): void
   saved(id: string, epoch: bigint, n: number, newestAtSending: bigint): void
   outcome(id: string, verdict: Verdict): void
   read(id: string, instance: Instance<Count, Verdict> | undefined): void
@@ -168,7 +170,10 @@ type Requests = Ownership<Count, Verdict>['requests']
 function toldJudge(world: World): ToldJudge {
   const epochs = new Map<string, bigint>()
   const counts = new Map<string, number>()
+  const given = new Set<string>()
+  const newestToldMs = new Map<string, number>()
   const outcomes = new Map<string, string>()
+  const decidedToldMs = new Map<string, number>()
   /** By instance: what was stored, and when its sender was told. */
   const asked = new Map<string, Map<string, number>>()
   const answered = new Set<string>()
@@ -180,18 +185,33 @@ function toldJudge(world: World): ToldJudge {
 
   function outcome(id: string, { by }: Verdict): void {
     const first = outcomes.get(id)
-    if (first === undefined) outcomes.set(id, by)
-    else if (first !== by) world.fail('two-outcomes', `${id} was decided by ${first} and by ${by}`)
+    if (first === undefined) {
+      outcomes.set(id, by)
+      decidedToldMs.set(id, world.nowMs())
+    } else if (first !== by)
+      world.fail('two-outcomes', `${id} was decided by ${first} and by ${by}`)
   }
 
   return {
     ids: () => [...new Set([...epochs.keys(), ...outcomes.keys()])].sort(),
     sending: newest,
-    claimed(id, epoch, n) {
-      const decidedBy = outcomes.get(id)
-      if (decidedBy !== undefined) world.fail('reopened', `${id} was decided by ${decidedBy}`)
-      if (epoch <= newest(id)) world.fail('stale-save', `${id}: epoch ${epoch} was given twice`)
+    claimed(id, epoch, n, sinceMs) {
+      if ((decidedToldMs.get(id) ?? Infinity) < sinceMs) {
+        world.fail('reopened', `${id} was decided by ${outcomes.get(id)}`)
+      }
+      if (given.has(`${epoch} of ${id}`)) {
+        world.fail('stale-save', `${id}: epoch ${epoch} was given twice`)
+      }
+      given.add(`${epoch} of ${id}`)
+      if (epoch < newest(id)) {
+        world.reached('a claim was told late')
+        if ((newestToldMs.get(id) ?? Infinity) < sinceMs) {
+          world.fail('stale-save', `${id}: epoch ${epoch} was given after ${newest(id)}`)
+        }
+        return
+      }
       epochs.set(id, epoch)
+      newestToldMs.set(id, world.nowMs())
       open(id, n, counts.get(id) ?? 0)
       counts.set(id, n)
     },
@@ -223,16 +243,17 @@ function toldJudge(world: World): ToldJudge {
 }
 
 /** On a good line: whatever is open must be there for the taking, and end. */
-async function settleAll(runtime: Runtime, judge: ToldJudge): Promise<void> {
+async function settleAll(world: World, runtime: Runtime, judge: ToldJudge): Promise<void> {
   const kernel = await persistently(runtime, () => kernelOf(runtime, {}))
   const claim = { owner: 'last', holdMs }
   for (const id of judge.ids()) {
     for (;;) {
+      const sinceMs = world.nowMs()
       const taken = await kernel.claim(id, claim)
       if (taken.status === 'absent') await kernel.open(id, { n: 0 })
       if (taken.status === 'held') await sleep(runtime.timers, 200)
       if (taken.status === 'claimed') {
-        judge.claimed(id, taken.ownership.epoch, taken.ownership.state.n)
+        judge.claimed(id, taken.ownership.epoch, taken.ownership.state.n, sinceMs)
         judge.outcome(id, (await taken.ownership.decide({ by: 'last' })).outcome)
       }
       if (taken.status !== 'decided') continue
